@@ -1,0 +1,1 @@
+"""Wire shapes: pydantic models and pure functions over them. No I/O, no torch."""

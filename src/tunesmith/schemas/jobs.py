@@ -1,0 +1,182 @@
+"""Fine-tuning jobs in OpenAI's words, with our extensions."""
+
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator
+
+from tunesmith.schemas.shape import Adaptation, Auto, Shape, Task
+from tunesmith.schemas.training import Hyperparameters
+
+
+class JobStatus(StrEnum):
+    VALIDATING_FILES = "validating_files"
+    QUEUED = "queued"
+    RUNNING = "running"
+    PAUSED = "paused"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def terminal(self) -> bool:
+        return self in (JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED)
+
+
+Metadata = dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=512)]]
+
+
+class SupervisedMethod(Shape):
+    hyperparameters: Hyperparameters = Field(default_factory=Hyperparameters)
+
+
+class Method(Shape):
+    """OpenAI's method object."""
+
+    type: Literal["supervised"] = "supervised"
+    supervised: SupervisedMethod = Field(default_factory=SupervisedMethod)
+
+
+class JobCreate(Shape):
+    """Body of POST /v1/fine_tuning/jobs."""
+
+    model: str = Field(min_length=1, max_length=256)
+    training_file: str
+    validation_file: str | None = None
+    suffix: str | None = Field(default=None, min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$")
+    seed: int | None = Field(default=None, ge=0, le=2147483647)
+    metadata: Metadata | None = Field(default=None, max_length=16)
+    method: Method | None = None
+    hyperparameters: Hyperparameters | None = None
+    """The deprecated place; still what several clients send."""
+    integrations: list[Any] | None = None
+    task: Task | None = None
+    adaptation: Adaptation = Adaptation.LORA
+    backend: Literal["huggingface"] = "huggingface"
+    provider: Literal["local"] = "local"
+    validation_split: float | None = Field(default=None, ge=0, lt=1)
+    """Share held out when there is no validation_file; 0.1 unless told."""
+
+    @field_validator("suffix")
+    @classmethod
+    def _not_dots(cls, value: str | None) -> str | None:
+        if value is not None and not value.strip("."):
+            raise ValueError("must hold a letter or digit")
+        return value
+
+    def wanted_hyperparameters(self) -> Hyperparameters:
+        if self.method is not None:
+            return self.method.supervised.hyperparameters
+        return self.hyperparameters or Hyperparameters()
+
+
+class JobError(Shape):
+    code: str
+    message: str
+    param: str | None = None
+
+
+class ShownHyperparameters(Shape):
+    """OpenAI's three first; ours follow once the run has started."""
+
+    n_epochs: int | Auto = "auto"
+    batch_size: int | Auto = "auto"
+    learning_rate_multiplier: float | Auto = "auto"
+    learning_rate: float | None = None
+    lora_rank: int | None = None
+    lora_alpha: int | None = None
+    max_seq_len: int | None = None
+    warmup_steps: int | None = None
+    lr_schedule: str | None = None
+
+
+class ShownSupervised(Shape):
+    hyperparameters: ShownHyperparameters
+
+
+class ShownMethod(Shape):
+    type: Literal["supervised"] = "supervised"
+    supervised: ShownSupervised
+
+
+class JobProgress(Shape):
+    """Where the run stands; `percent` 0-100."""
+
+    phase: str | None = None
+    step: int = 0
+    total_steps: int | None = None
+    percent: float = 0.0
+
+
+class Job(Shape):
+    """OpenAI's fine_tuning.job with our extensions below `metadata`."""
+
+    id: str
+    object: Literal["fine_tuning.job"] = "fine_tuning.job"
+    created_at: int
+    finished_at: int | None
+    model: str
+    fine_tuned_model: str | None
+    organization_id: str
+    status: JobStatus
+    hyperparameters: ShownHyperparameters
+    training_file: str
+    validation_file: str | None
+    result_files: list[str]
+    trained_tokens: int | None
+    error: JobError | None
+    seed: int
+    method: ShownMethod
+    integrations: list[Any] | None = None
+    metadata: Metadata | None = None
+    estimated_finish: int | None = None
+    user_provided_suffix: str | None = None
+    task: Task
+    adaptation: Adaptation
+    backend: str
+    provider: str
+    validation_split: float
+    progress: JobProgress
+    eta_s: float | None = None
+    attempts: int = 0
+    worker: str | None = None
+
+
+class JobEvent(Shape):
+    """OpenAI's fine_tuning.job.event."""
+
+    id: str
+    object: Literal["fine_tuning.job.event"] = "fine_tuning.job.event"
+    created_at: int
+    level: Literal["info", "warn", "error"]
+    message: str
+    type: Literal["message", "metrics"]
+    data: dict[str, Any] | None = None
+
+
+class JobCheckpoint(Shape):
+    """OpenAI's fine_tuning.job.checkpoint: a published one, usable as a model."""
+
+    id: str
+    object: Literal["fine_tuning.job.checkpoint"] = "fine_tuning.job.checkpoint"
+    created_at: int
+    fine_tuned_model_checkpoint: str
+    fine_tuning_job_id: str
+    step_number: int
+    metrics: dict[str, float]
+
+
+class JobLog(Shape):
+    id: str
+    object: Literal["fine_tuning.job.log"] = "fine_tuning.job.log"
+    created_at: int
+    stream: str
+    text: str
+
+
+class JobMetric(Shape):
+    id: str
+    object: Literal["fine_tuning.job.metric"] = "fine_tuning.job.metric"
+    created_at: int
+    step: int
+    values: dict[str, float]

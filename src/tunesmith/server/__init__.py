@@ -1,0 +1,1 @@
+"""The control plane: API, queue, registry, routing. Imports and runs without torch."""

@@ -1,0 +1,1 @@
+"""People, projects, API keys, who is calling."""

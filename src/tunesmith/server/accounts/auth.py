@@ -1,0 +1,133 @@
+"""Who is calling. Every route declares one of these policies; the app refuses to start when one does not."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, Request
+from fastapi.routing import APIRoute
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.routing import BaseRoute
+
+from tunesmith.schemas.accounts import KeyKind
+from tunesmith.schemas.errors import Forbidden, Unauthenticated
+from tunesmith.server.accounts import keys
+from tunesmith.server.db import Database
+
+
+@dataclass(frozen=True)
+class Caller:
+    """The owner of the key that came with a request; every query is scoped to `project_id` (see scope.py)."""
+
+    key_id: str
+    kind: KeyKind
+    user_id: str
+    user_name: str
+    project_id: str
+    project_slug: str
+
+    @property
+    def sees_all(self) -> bool:
+        """An admin key sees every project."""
+        return self.kind is KeyKind.ADMIN
+
+
+async def request_session(request: Request) -> AsyncIterator[AsyncSession]:
+    """The request's one transaction; it is committed before the answer goes out."""
+    db: Database = request.app.state.db
+    async with db.session() as session:
+        yield session
+
+
+SessionDep = Annotated[AsyncSession, Depends(request_session, scope="function")]
+
+
+class Policy:
+    """A declared rule about who may call a route."""
+
+
+class Public(Policy):
+    """Open to anyone: health, the API's description, signed links (which check their own signature)."""
+
+    def __call__(self) -> None:
+        return None
+
+
+class LeaseToken(Policy):
+    """The lease token of the job in the path; the queue checks it in the same statement that writes."""
+
+    def __call__(self, request: Request) -> str:
+        return bearer(request)
+
+
+class Require(Policy):
+    """A key of one of `kinds`. Raises Unauthenticated without one, Forbidden with one of another kind."""
+
+    def __init__(self, *kinds: KeyKind) -> None:
+        self.kinds = frozenset(kinds)
+
+    async def __call__(self, request: Request, session: SessionDep) -> Caller:
+        return await authenticate(session, bearer(request), self.kinds)
+
+
+async def authenticate(session: AsyncSession, key: str, kinds: frozenset[KeyKind]) -> Caller:
+    """The caller of a key; the same answer for an unknown, a revoked and an expired one."""
+    found = await keys.find(session, key)
+    if found is None:
+        raise Unauthenticated(
+            "Incorrect API key provided. Send a live key as 'Authorization: Bearer <key>'; "
+            "`tunesmith keys create` makes one."
+        )
+    row, user, project = found
+    kind = KeyKind(row.kind)
+    if kind not in kinds:
+        wanted = " or ".join(sorted(kinds))
+        raise Forbidden(f"This is a {kind} key; this call takes a key of kind {wanted}.")
+    return Caller(row.id, kind, user.id, user.name, project.id, project.slug)
+
+
+def bearer(request: Request) -> str:
+    """The token of the Authorization header. Raises Unauthenticated when there is none."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Unauthenticated(
+            "You didn't provide an API key. Send it as 'Authorization: Bearer <key>'; "
+            "`tunesmith keys create` makes one."
+        )
+    return token.strip()
+
+
+user_key = Require(KeyKind.USER, KeyKind.SERVICE, KeyKind.ADMIN)
+worker_key = Require(KeyKind.WORKER)
+admin_key = Require(KeyKind.ADMIN)
+public = Public()
+lease_token = LeaseToken()
+
+UserCaller = Annotated[Caller, Depends(user_key)]
+WorkerCaller = Annotated[Caller, Depends(worker_key)]
+AdminCaller = Annotated[Caller, Depends(admin_key)]
+LeaseCaller = Annotated[str, Depends(lease_token)]
+
+
+def policy_of(route: BaseRoute) -> Policy | None:
+    """The policy a route declares, or None."""
+    if not isinstance(route, APIRoute):
+        return None
+    waiting: list[Any] = [route.dependant]
+    while waiting:
+        dependant = waiting.pop()
+        if isinstance(dependant.call, Policy):
+            return dependant.call
+        waiting += dependant.dependencies
+    return None
+
+
+def check_policies(app: FastAPI, *, open_paths: frozenset[str]) -> None:
+    """Raises RuntimeError naming every route that declares no policy and is not in `open_paths`."""
+    missing = [
+        getattr(route, "path", repr(route))
+        for route in app.routes
+        if policy_of(route) is None and getattr(route, "path", None) not in open_paths
+    ]
+    if missing:
+        raise RuntimeError(f"These routes declare no policy (accounts/auth.py): {', '.join(sorted(missing))}")

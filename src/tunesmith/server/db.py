@@ -1,0 +1,99 @@
+"""The database: one async engine over psycopg, one session a request, one commit at its edge."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sqlalchemy import MetaData, event, text
+from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import DeclarativeBase, Session
+
+from tunesmith.schemas.errors import Unavailable
+from tunesmith.server.clock import Clock
+
+
+class Base(DeclarativeBase):
+    """Root of every table; names of constraints follow one rule so that migrations can find them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class Database:
+    """Sessions over one pool; `reserved` is a small second pool that only workers' reports use."""
+
+    def __init__(self, url: str, *, pool_size: int = 10, clock: Clock | None = None) -> None:
+        self.url = driver_url(url)
+        self.clock = clock or Clock()
+        self._engine = create_async_engine(
+            self.url, pool_size=pool_size, max_overflow=0, pool_timeout=5, pool_pre_ping=True, pool_recycle=1800
+        )
+        self._reserved = create_async_engine(
+            self.url, pool_size=3, max_overflow=0, pool_timeout=5, pool_pre_ping=True, pool_recycle=1800
+        )
+        self._make = async_sessionmaker(self._engine, expire_on_commit=False)
+        self._make_reserved = async_sessionmaker(self._reserved, expire_on_commit=False)
+        for maker in (self._make, self._make_reserved):
+            self._install_clock(maker)
+
+    def _install_clock(self, maker: async_sessionmaker[AsyncSession]) -> None:
+        class ClockedSession(Session):
+            pass
+
+        maker.configure(sync_session_class=ClockedSession)
+
+        @event.listens_for(ClockedSession, "after_begin")
+        def _set_offset(session: Session, transaction: Any, connection: Connection) -> None:  # pyright: ignore[reportUnusedFunction]
+            seconds = self.clock.offset.total_seconds()
+            if seconds:
+                connection.execute(text("SELECT set_config('tunesmith.clock_offset', :o, true)"), {"o": f"{seconds} s"})
+
+    @asynccontextmanager
+    async def session(self, *, reserved: bool = False) -> AsyncIterator[AsyncSession]:
+        """A transaction: committed when the block ends, rolled back when it raises.
+
+        Raises Unavailable when no connection can be had.
+        """
+        maker = self._make_reserved if reserved else self._make
+        try:
+            async with maker() as session, session.begin():
+                yield session
+        except (PoolTimeout, InterfaceError) as e:
+            raise Unavailable("The database is busy or away. Try again in a moment.") from e
+        except OperationalError as e:
+            if e.connection_invalidated or "connection" in str(e).lower():
+                raise Unavailable("The database is busy or away. Try again in a moment.") from e
+            raise
+
+    async def ping(self) -> bool:
+        """True when the database answers."""
+        try:
+            async with self.session() as session:
+                await session.execute(text("SELECT 1"))
+        except (Unavailable, DBAPIError):
+            return False
+        return True
+
+    async def close(self) -> None:
+        await self._engine.dispose()
+        await self._reserved.dispose()
+
+
+def driver_url(url: str) -> str:
+    """The URL with psycopg 3 as its driver, whatever form the operator wrote."""
+    return make_url(url).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+
+
+def libpq_url(url: str) -> str:
+    """The URL as psycopg itself takes it, for LISTEN and COPY."""
+    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)

@@ -1,0 +1,30 @@
+"""The one place that makes ids: a prefix of the noun and 128 random bits."""
+
+import secrets
+from typing import Literal
+
+Noun = Literal["file", "job", "event", "checkpoint", "user", "project", "key", "upload", "chat", "completion", "request",
+               "generation", "model"]  # fmt: skip
+
+_PREFIX: dict[str, str] = {
+    "file": "file-",
+    "job": "ftjob-",
+    "event": "ftevent-",
+    "checkpoint": "ftckpt_",
+    "user": "user-",
+    "project": "proj_",
+    "key": "key_",
+    "upload": "wup_",
+    "chat": "chatcmpl-",
+    "completion": "cmpl-",
+    "request": "req_",
+    "generation": "gen-",
+    "model": "",
+}
+_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+
+def new_id(noun: Noun) -> str:
+    """A fresh id such as `ftjob-3kTMd...`; 22 letters carry 130 bits. A model's is short: its name is unique anyway."""
+    length = 10 if noun == "model" else 22
+    return _PREFIX[noun] + "".join(secrets.choice(_ALPHABET) for _ in range(length))
