@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Request
-from fastapi.routing import APIRoute
+from fastapi.routing import iter_route_contexts
 from sqlalchemy.ext.asyncio import AsyncSession
-from starlette.routing import BaseRoute
 
 from tunesmith.schemas.accounts import KeyKind
 from tunesmith.schemas.errors import Forbidden, Unauthenticated
@@ -109,25 +108,24 @@ AdminCaller = Annotated[Caller, Depends(admin_key)]
 LeaseCaller = Annotated[str, Depends(lease_token)]
 
 
-def policy_of(route: BaseRoute) -> Policy | None:
-    """The policy a route declares, or None."""
-    if not isinstance(route, APIRoute):
-        return None
-    waiting: list[Any] = [route.dependant]
+def policy_of(dependant: Any) -> Policy | None:
+    """The policy that a route's dependencies declare, or None."""
+    waiting: list[Any] = [dependant]
     while waiting:
-        dependant = waiting.pop()
-        if isinstance(dependant.call, Policy):
-            return dependant.call
-        waiting += dependant.dependencies
+        current = waiting.pop()
+        if isinstance(current.call, Policy):
+            return current.call
+        waiting += current.dependencies
     return None
 
 
 def check_policies(app: FastAPI, *, open_paths: frozenset[str]) -> None:
     """Raises RuntimeError naming every route that declares no policy and is not in `open_paths`."""
     missing = [
-        getattr(route, "path", repr(route))
-        for route in app.routes
-        if policy_of(route) is None and getattr(route, "path", None) not in open_paths
+        str(route.path)
+        for route in iter_route_contexts(app.routes)
+        if route.path not in open_paths
+        and (getattr(route, "dependant", None) is None or policy_of(getattr(route, "dependant", None)) is None)
     ]
     if missing:
         raise RuntimeError(f"These routes declare no policy (accounts/auth.py): {', '.join(sorted(missing))}")
