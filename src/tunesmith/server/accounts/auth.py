@@ -66,7 +66,26 @@ class Require(Policy):
         self.kinds = frozenset(kinds)
 
     async def __call__(self, request: Request, session: SessionDep) -> Caller:
-        return await authenticate(session, bearer(request), self.kinds)
+        return _remember(request, await authenticate(session, bearer(request), self.kinds))
+
+
+class RequireBriefly(Policy):
+    """As Require, with a session that ends before the route begins: for routes that wait, stream or take long."""
+
+    def __init__(self, *kinds: KeyKind) -> None:
+        self.kinds = frozenset(kinds)
+
+    async def __call__(self, request: Request) -> Caller:
+        db: Database = request.app.state.db
+        async with db.session() as session:
+            caller = await authenticate(session, bearer(request), self.kinds)
+        return _remember(request, caller)
+
+
+def _remember(request: Request, caller: Caller) -> Caller:
+    """Leaves the caller with the request, for the headers of its answer."""
+    request.state.caller = caller
+    return caller
 
 
 async def authenticate(session: AsyncSession, key: str, kinds: frozenset[KeyKind]) -> Caller:
@@ -99,12 +118,16 @@ def bearer(request: Request) -> str:
 user_key = Require(KeyKind.USER, KeyKind.SERVICE, KeyKind.ADMIN)
 worker_key = Require(KeyKind.WORKER)
 admin_key = Require(KeyKind.ADMIN)
+user_key_briefly = RequireBriefly(KeyKind.USER, KeyKind.SERVICE, KeyKind.ADMIN)
+worker_key_briefly = RequireBriefly(KeyKind.WORKER)
 public = Public()
 lease_token = LeaseToken()
 
 UserCaller = Annotated[Caller, Depends(user_key)]
 WorkerCaller = Annotated[Caller, Depends(worker_key)]
 AdminCaller = Annotated[Caller, Depends(admin_key)]
+WaitingUserCaller = Annotated[Caller, Depends(user_key_briefly)]
+WaitingWorkerCaller = Annotated[Caller, Depends(worker_key_briefly)]
 LeaseCaller = Annotated[str, Depends(lease_token)]
 
 
