@@ -1,0 +1,110 @@
+"""/v1/fine_tuning/jobs."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tunesmith.client._call import Call, get, post, segment
+from tunesmith.client._resource import Resource, S, endpoint, streamed
+from tunesmith.client._stream import Stream, json_item
+from tunesmith.schemas.jobs import Job, JobCheckpoint, JobEvent, JobLog, JobMetric
+from tunesmith.schemas.shape import Adaptation, Page, Task
+from tunesmith.schemas.training import Hyperparameters
+
+JOBS = "/v1/fine_tuning/jobs"
+
+
+class Jobs(Resource[S]):
+    """Fine-tuning jobs."""
+
+    @endpoint
+    def create(
+        self,
+        *,
+        model: str,
+        training_file: str,
+        validation_file: str | None = None,
+        hyperparameters: Hyperparameters | Mapping[str, Any] | None = None,
+        suffix: str | None = None,
+        seed: int | None = None,
+        metadata: Mapping[str, str] | None = None,
+        task: Task | str | None = None,
+        adaptation: Adaptation | str | None = None,
+        validation_split: float | None = None,
+    ) -> Call[Job]:
+        """Starts a job. `task` is told from the file when left out; `hyperparameters` not given are `auto`."""
+        body: dict[str, Any] = {
+            "model": model,
+            "training_file": training_file,
+            "validation_file": validation_file,
+            "suffix": suffix,
+            "seed": seed,
+            "metadata": metadata,
+            "task": task,
+            "adaptation": adaptation,
+            "validation_split": validation_split,
+        }
+        if hyperparameters is not None:
+            body["method"] = {"type": "supervised", "supervised": {"hyperparameters": hyperparameters}}
+        return post(JOBS, Job, body)
+
+    @endpoint
+    def list(self, *, limit: int | None = None, after: str | None = None) -> Call[Page[Job]]:
+        """Jobs, newest first."""
+        return get(JOBS, Page[Job], limit=limit, after=after)
+
+    @endpoint
+    def retrieve(self, job_id: str) -> Call[Job]:
+        """The job as it stands."""
+        return get(_job(job_id), Job)
+
+    @endpoint
+    def cancel(self, job_id: str) -> Call[Job]:
+        """Ends the job: final in this answer; its worker stops with its next report."""
+        return post(_job(job_id, "cancel"), Job)
+
+    @endpoint
+    def pause(self, job_id: str) -> Call[Job]:
+        """Asks the worker to write a checkpoint and hand the job back; the answer may still say running."""
+        return post(_job(job_id, "pause"), Job)
+
+    @endpoint
+    def resume(self, job_id: str) -> Call[Job]:
+        """Queues a paused job again; it goes on from its checkpoint."""
+        return post(_job(job_id, "resume"), Job)
+
+    @endpoint
+    def events(self, job_id: str, *, limit: int | None = None, after: str | None = None) -> Call[Page[JobEvent]]:
+        """The job's events, newest first."""
+        return get(_job(job_id, "events"), Page[JobEvent], limit=limit, after=after)
+
+    @streamed
+    def follow(self, job_id: str, *, last_event_id: str | None = None) -> Stream[JobEvent]:
+        """The job's events from the first (or after `last_event_id`), oldest first, live until the job has ended.
+
+        A broken connection is opened again where it broke: no event is lost or told twice.
+        """
+        call = get(_job(job_id, "events"), JobEvent, stream=True)
+        if last_event_id:
+            call = call.with_headers(Last_Event_ID=last_event_id)
+        return Stream(call, json_item(JobEvent), resumable=True)
+
+    @endpoint
+    def checkpoints(
+        self, job_id: str, *, limit: int | None = None, after: str | None = None
+    ) -> Call[Page[JobCheckpoint]]:
+        """Published checkpoints, newest first; each is usable as a model."""
+        return get(_job(job_id, "checkpoints"), Page[JobCheckpoint], limit=limit, after=after)
+
+    @endpoint
+    def metrics(self, job_id: str, *, limit: int | None = None, after: str | None = None) -> Call[Page[JobMetric]]:
+        """Figures by step: loss, learning rate, tokens per second."""
+        return get(_job(job_id, "metrics"), Page[JobMetric], limit=limit, after=after)
+
+    @endpoint
+    def logs(self, job_id: str, *, limit: int | None = None, after: str | None = None) -> Call[Page[JobLog]]:
+        """What the training program and its worker printed."""
+        return get(_job(job_id, "logs"), Page[JobLog], limit=limit, after=after)
+
+
+def _job(job_id: str, tail: str | None = None) -> str:
+    return f"{JOBS}/{segment(job_id)}" + (f"/{tail}" if tail else "")
