@@ -9,9 +9,7 @@ from tunesmith.schemas import errors
 
 CHUNK = (
     b'data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m",'
-    b'"choices":[{"index":0,"delta":{"content":"%s"}}]}
-
-'
+    b'"choices":[{"index":0,"delta":{"content":"%s"}}]}\n\n'
 )
 
 
