@@ -39,7 +39,7 @@ class Site:
 def site() -> Iterator[Site]:
     site = Site()
     site.model_sha256 = hashlib.sha256(site.model).hexdigest()
-    config = uvicorn.Config(build_app(site), port=0, log_level="critical", timeout_graceful_shutdown=1)
+    config = uvicorn.Config(Recorder(build_app(site), site), port=0, log_level="critical", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     started = threading.Event()
     original = server.startup
@@ -78,20 +78,6 @@ async def async_client(site: Site):
 
 def build_app(site: Site) -> FastAPI:
     app = FastAPI()
-
-    @app.middleware("http")
-    async def record(request: Request, call_next: Any) -> Response:
-        site.requests.append(
-            {
-                "method": request.method,
-                "path": request.scope["raw_path"].decode(),
-                "query": dict(request.query_params),
-                "headers": dict(request.headers),
-            }
-        )
-        if site.answers:
-            return site.answers.pop(0)
-        return await call_next(request)
 
     @app.post("/v1/files")
     async def create_file(request: Request) -> dict[str, Any]:
@@ -168,6 +154,29 @@ def build_app(site: Site) -> FastAPI:
         return {"id": model, "object": "model", "created": 1, "owned_by": "me"}
 
     return app
+
+
+class Recorder:
+    """Notes each request, and answers it with what a test laid ready."""
+
+    def __init__(self, app: FastAPI, site: Site) -> None:
+        self.app = app
+        self.site = site
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        request = Request(scope, receive)
+        self.site.requests.append(
+            {
+                "method": request.method,
+                "path": scope["raw_path"].decode(),
+                "query": dict(request.query_params),
+                "headers": dict(request.headers),
+            }
+        )
+        answer = self.site.answers.pop(0) if self.site.answers else self.app
+        await answer(scope, receive, send)
 
 
 def file_object(name: str, size: int) -> dict[str, Any]:
