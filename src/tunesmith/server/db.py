@@ -2,10 +2,13 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeAlias, cast
 
+import psycopg
+import psycopg_pool
 from sqlalchemy import MetaData, event, text
-from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.engine import Connection as SyncConnection
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
@@ -13,6 +16,10 @@ from sqlalchemy.orm import DeclarativeBase, Session
 
 from tunesmith.schemas.errors import Unavailable
 from tunesmith.server.clock import Clock
+
+Connection: TypeAlias = psycopg.AsyncConnection[Any]
+"""psycopg's own connection: statements written by hand run on it, inside somebody's transaction."""
+BUSY = "The database is busy or away. Try again in a moment."
 
 
 class Base(DeclarativeBase):
@@ -30,7 +37,7 @@ class Base(DeclarativeBase):
 
 
 class Database:
-    """Sessions over one pool; `reserved` is a small second pool that only workers' reports use."""
+    """Sessions over one pool; `lean` transactions over a small second one that only the worker protocol uses."""
 
     def __init__(self, url: str, *, pool_size: int = 10, clock: Clock | None = None) -> None:
         self.url = driver_url(url)
@@ -38,13 +45,11 @@ class Database:
         self._engine = create_async_engine(
             self.url, pool_size=pool_size, max_overflow=0, pool_timeout=5, pool_pre_ping=True, pool_recycle=1800
         )
-        self._reserved = create_async_engine(
-            self.url, pool_size=3, max_overflow=0, pool_timeout=5, pool_pre_ping=True, pool_recycle=1800
+        self._lean = psycopg_pool.AsyncConnectionPool(
+            libpq_url(url), min_size=1, max_size=4, timeout=5, max_lifetime=1800, open=False, name="lean"
         )
         self._make = async_sessionmaker(self._engine, expire_on_commit=False)
-        self._make_reserved = async_sessionmaker(self._reserved, expire_on_commit=False)
-        for maker in (self._make, self._make_reserved):
-            self._install_clock(maker)
+        self._install_clock(self._make)
 
     def _install_clock(self, maker: async_sessionmaker[AsyncSession]) -> None:
         class ClockedSession(Session):
@@ -53,27 +58,45 @@ class Database:
         maker.configure(sync_session_class=ClockedSession)
 
         @event.listens_for(ClockedSession, "after_begin")
-        def _set_offset(session: Session, transaction: Any, connection: Connection) -> None:  # pyright: ignore[reportUnusedFunction]
+        def _set_offset(session: Session, transaction: Any, connection: SyncConnection) -> None:  # pyright: ignore[reportUnusedFunction]
             seconds = self.clock.offset.total_seconds()
             if seconds:
                 connection.execute(text("SELECT set_config('tunesmith.clock_offset', :o, true)"), {"o": f"{seconds} s"})
 
     @asynccontextmanager
-    async def session(self, *, reserved: bool = False) -> AsyncIterator[AsyncSession]:
+    async def session(self) -> AsyncIterator[AsyncSession]:
         """A transaction: committed when the block ends, rolled back when it raises.
 
-        Raises Unavailable when no connection can be had.
+        Raises Unavailable when no connection can be had or the one in use broke.
         """
-        maker = self._make_reserved if reserved else self._make
         try:
-            async with maker() as session, session.begin():
+            async with self._make() as session, session.begin():
                 yield session
         except (PoolTimeout, InterfaceError) as e:
-            raise Unavailable("The database is busy or away. Try again in a moment.") from e
+            raise Unavailable(BUSY) from e
         except OperationalError as e:
             if e.connection_invalidated or "connection" in str(e).lower():
-                raise Unavailable("The database is busy or away. Try again in a moment.") from e
+                raise Unavailable(BUSY) from e
             raise
+        except (psycopg.OperationalError, psycopg.InterfaceError) as e:
+            raise Unavailable(BUSY) from e
+
+    @asynccontextmanager
+    async def lean(self) -> AsyncIterator[Connection]:
+        """A transaction on psycopg alone, for the worker protocol: a third of a session's CPU, and a pool that
+        users' requests cannot exhaust, so that a heartbeat always finds a connection.
+
+        Raises Unavailable as `session` does.
+        """
+        try:
+            await self._lean.open()
+            async with self._lean.connection() as connection:
+                seconds = self.clock.offset.total_seconds()
+                if seconds:
+                    await connection.execute("SELECT set_config('tunesmith.clock_offset', %s, true)", [f"{seconds} s"])
+                yield connection
+        except (psycopg_pool.PoolTimeout, psycopg.OperationalError, psycopg.InterfaceError) as e:
+            raise Unavailable(BUSY) from e
 
     async def ping(self) -> bool:
         """True when the database answers."""
@@ -86,7 +109,14 @@ class Database:
 
     async def close(self) -> None:
         await self._engine.dispose()
-        await self._reserved.dispose()
+        await self._lean.close()
+
+
+async def driver(session: AsyncSession) -> Connection:
+    """psycopg's connection of the session's transaction. What the session holds unsaved is written out first."""
+    await session.flush()
+    raw = await (await session.connection()).get_raw_connection()
+    return cast("Connection", raw.driver_connection)
 
 
 def driver_url(url: str) -> str:
