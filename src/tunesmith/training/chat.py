@@ -1,0 +1,35 @@
+"""Fine-tune a chat model on conversations, with loss on the assistant's words alone."""
+
+from tunesmith.base_models.prompts import PLAIN_TEMPLATE
+from tunesmith.schemas.records import ChatRecord, Record
+from tunesmith.schemas.shape import Task
+from tunesmith.schemas.training import TrainingResult
+from tunesmith.training.base_model import Base, open_base
+from tunesmith.training.data import read_records
+from tunesmith.training.finetune import Run, fine_tune, make_plan, prove
+from tunesmith.training.split import given, hold_out
+
+
+def train_chat(run: Run) -> TrainingResult:
+    """Read, split, train, compare, write: `out/model/` is complete when this returns."""
+    run.progress.phase("loading_data")
+    records = read_records(run.spec.training_file, Task.CHAT)
+    if run.spec.validation_file is not None:
+        split = given(records, read_records(run.spec.validation_file, Task.CHAT))
+    else:
+        split = hold_out(records, run.spec.validation_split)
+    base = open_base(run.spec, run.progress)
+    _give_template(run, base, records)
+    plan = make_plan(run, base, split, metric="loss", extra_files={})
+    tuned = fine_tune(run, base, plan)
+    return prove(run, base, plan, tuned)
+
+
+def _give_template(run: Run, base: Base, records: list[Record]) -> None:
+    """A base without a chat template gets a plain one, which its tuned model carries and is served with."""
+    templated = any(isinstance(r, ChatRecord) and r.templated for r in records)
+    if templated and not base.tokenizer.chat_template:
+        base.tokenizer.chat_template = PLAIN_TEMPLATE
+        run.progress.message(
+            f"{base.entry.key} has no chat template; a plain one is trained and saved with the tuned model."
+        )

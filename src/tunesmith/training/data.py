@@ -1,0 +1,201 @@
+"""Records from the input files, and the rows of tokens that training sees.
+
+Records are read by `schemas/records.py`, the same as at upload. A row is input_ids (T,) and labels (T,): labels repeat
+the token where it carries loss and are -100 where it does not; the model's shift by one happens in the loss.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from tunesmith.base_models.errors import PromptUnsupported
+from tunesmith.base_models.prompts import render_chat, sequence_training_ids
+from tunesmith.schemas.errors import RecordInvalid
+from tunesmith.schemas.models import BaseModelEntry
+from tunesmith.schemas.records import (
+    KINDS_OF_TASK,
+    ChatRecord,
+    Record,
+    SequenceRecord,
+    parse_json_line,
+    parse_sequence,
+)
+from tunesmith.schemas.shape import Task
+from tunesmith.schemas.training import InputFile
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+UNTRAINED = -100
+_BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One record as tokens. `units` is what its loss is counted by: residues for proteins, trained tokens for text."""
+
+    input_ids: list[int]
+    labels: list[int]
+    units: int
+    fingerprint: str
+    cut: bool = False
+    """It was longer than max_seq_len and its end was left out."""
+
+    @property
+    def trained_tokens(self) -> int:
+        """Tokens that carry loss; the first token of a row cannot."""
+        return sum(label != UNTRAINED for label in self.labels[1:])
+
+
+def read_records(file: InputFile, task: Task) -> list[Record]:
+    """All records of the file in order. Raises RecordInvalid at the first bad line, or one of another task."""
+    read = _sequences if file.format == "fasta" else _json_lines
+    records: list[Record] = []
+    for line, record in read(file.path):
+        if record.kind not in KINDS_OF_TASK[task]:
+            raise RecordInvalid(
+                f"Line {line} is a {record.kind} record, which the task {task} does not train on. "
+                "Use a file of the right kind, or another task.",
+                line=line,
+            )
+        records.append(record)
+    if not records:
+        raise RecordInvalid("The file holds no records. Upload one with at least one.")
+    return records
+
+
+def _json_lines(path: str) -> Iterator[tuple[int, Record]]:
+    with open(path, "rb") as f:
+        for number, raw in enumerate(f, start=1):
+            text = raw.removeprefix(_BOM).strip() if number == 1 else raw.strip()
+            if text:
+                yield number, parse_json_line(text, number)
+
+
+def _sequences(path: str) -> Iterator[tuple[int, Record]]:
+    header, header_line, parts = "", 0, list[str]()
+    with open(path, encoding="utf-8-sig", errors="replace") as f:
+        for number, line in enumerate(f, start=1):
+            text = line.strip()
+            if text.startswith(">"):
+                if header_line:
+                    yield header_line, parse_sequence(header, "".join(parts), header_line)
+                header, header_line, parts = text[1:], number, []
+            elif text and not text.startswith(";"):
+                if not header_line:
+                    raise RecordInvalid(
+                        f'Line {number} comes before the first FASTA header. Begin each entry with ">" and an id.',
+                        line=number,
+                    )
+                parts.append(text)
+    if header_line:
+        yield header_line, parse_sequence(header, "".join(parts), header_line)
+
+
+def rows_of(
+    records: list[Record], tokenizer: "PreTrainedTokenizerBase", entry: BaseModelEntry, max_seq_len: int
+) -> list[Row]:
+    """A row for each record, in order. Raises RecordInvalid naming the record that cannot be written as a prompt."""
+    rows: list[Row] = []
+    for number, record in enumerate(records, start=1):
+        try:
+            if isinstance(record, SequenceRecord):
+                row = sequence_row(record, tokenizer, entry)
+            else:
+                row = chat_row(record, tokenizer)
+        except PromptUnsupported as e:
+            raise RecordInvalid(f"Record {number}: {e.message}", line=number) from e
+        rows.append(_at_most(max_seq_len, row))
+    return rows
+
+
+def sequence_row(record: SequenceRecord, tokenizer: "PreTrainedTokenizerBase", entry: BaseModelEntry) -> Row:
+    """The whole sequence with loss on every token after the first; unknown residues are read, not learned."""
+    ids = sequence_training_ids(tokenizer, entry, record.residues)
+    unknown = tokenizer.unk_token_id if entry.prompt_format == "residues" else None
+    labels = [UNTRAINED, *(UNTRAINED if token == unknown else token for token in ids[1:])]
+    return Row(ids, labels, units=len(record.residues), fingerprint=record.fingerprint)
+
+
+def chat_row(record: ChatRecord, tokenizer: "PreTrainedTokenizerBase") -> Row:
+    """The conversation with loss on the trained assistant turns, each with its end-of-turn token."""
+    text, spans = _templated(record, tokenizer) if record.templated else _as_it_stands(record)
+    ids, labels = _label(tokenizer, text, spans, specials_in_text=record.templated)
+    ends = {tokenizer.eos_token_id, *tokenizer.all_special_ids}
+    last_span_is_last = spans and text[spans[-1][1] :].strip() == ""
+    if last_span_is_last and tokenizer.eos_token_id is not None and not _ends_with_any(labels, ends):
+        ids.append(cast(int, tokenizer.eos_token_id))
+        labels.append(cast(int, tokenizer.eos_token_id))
+    return Row(ids, labels, units=sum(x != UNTRAINED for x in labels[1:]), fingerprint=record.fingerprint)
+
+
+def _templated(record: ChatRecord, tokenizer: "PreTrainedTokenizerBase") -> tuple[str, list[tuple[int, int]]]:
+    """The text of the template and the character spans to train: from where the assistant's words begin to the
+    end-of-turn mark, the white space behind it left out."""
+    messages = [{"role": m.role, "content": m.content} for m in record.messages]
+    last = max(i for i, m in enumerate(record.messages) if m.trained)
+    text = render_chat(tokenizer, messages[: last + 1], add_generation_prompt=False)
+    spans: list[tuple[int, int]] = []
+    for i, message in enumerate(record.messages):
+        if not message.trained:
+            continue
+        before = render_chat(tokenizer, messages[:i], add_generation_prompt=True)
+        after = render_chat(tokenizer, messages[: i + 1], add_generation_prompt=False)
+        start = _common_length(before, after)
+        if not text.startswith(after.rstrip()) or not text[start:].strip():
+            raise PromptUnsupported(
+                "the model's chat template rewrites earlier turns, so they cannot be trained where they stand. "
+                "Split the conversation so that each record ends with the one answer to train."
+            )
+        spans.append((start, len(after.rstrip())))
+    return text, spans
+
+
+def _as_it_stands(record: ChatRecord) -> tuple[str, list[tuple[int, int]]]:
+    prompt, completion = record.messages[0].content, record.messages[1].content
+    return prompt + completion, [(len(prompt), len(prompt) + len(completion))]
+
+
+def _label(
+    tokenizer: "PreTrainedTokenizerBase", text: str, spans: list[tuple[int, int]], *, specials_in_text: bool
+) -> tuple[list[int], list[int]]:
+    """Tokens of the text, and labels for those that lie in a span (one that straddles its begin is in)."""
+    if not tokenizer.is_fast:
+        raise PromptUnsupported("the model's tokenizer cannot tell where its tokens stand in the text.")
+    encoded = cast(
+        "dict[str, Any]", tokenizer(text, add_special_tokens=not specials_in_text, return_offsets_mapping=True)
+    )
+    ids = cast("list[int]", list(encoded["input_ids"]))
+    labels = [UNTRAINED] * len(ids)
+    span = iter(spans)
+    current = next(span, None)
+    for i, (begin, end) in enumerate(cast("list[tuple[int, int]]", encoded["offset_mapping"])):
+        while current is not None and begin >= current[1]:
+            current = next(span, None)
+        if current is not None and end > current[0] and end > begin:
+            labels[i] = ids[i]
+    return ids, labels
+
+
+def _ends_with_any(labels: list[int], ends: set[int | None]) -> bool:
+    trained = [label for label in labels if label != UNTRAINED]
+    return bool(trained) and trained[-1] in ends
+
+
+def _common_length(a: str, b: str) -> int:
+    n = 0
+    for x, y in zip(a, b, strict=False):
+        if x != y:
+            break
+        n += 1
+    return n
+
+
+def _at_most(max_seq_len: int, row: Row) -> Row:
+    """The row's first `max_seq_len` tokens; its units shrink with the labels that are lost."""
+    if len(row.input_ids) <= max_seq_len:
+        return row
+    kept = row.labels[:max_seq_len]
+    whole = max(1, row.trained_tokens)
+    share = sum(label != UNTRAINED for label in kept[1:]) / whole
+    return Row(row.input_ids[:max_seq_len], kept, max(1, round(row.units * share)), row.fingerprint, cut=True)

@@ -1,0 +1,188 @@
+"""trl's SFTTrainer, made exact and resumable: its loop, optimiser and schedule; our batches, loss and checkpoints."""
+
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset
+from transformers import PreTrainedTokenizerBase, TrainerCallback
+from transformers.trainer_callback import PrinterCallback
+from trl import SFTConfig, SFTTrainer
+
+from tunesmith.schemas.training import ResolvedHyperparameters
+from tunesmith.training import checkpoints
+from tunesmith.training.base_model import Precision
+from tunesmith.training.batches import LengthOrder, pad
+from tunesmith.training.data import Row
+from tunesmith.training.files import write_folder
+from tunesmith.training.loss import token_losses, trained_logits
+from tunesmith.training.stopping import Stopped
+
+# Above this many weights the activations of a step are the larger part of a GPU's memory; recomputing saves them.
+RECOMPUTE_ABOVE = 1_000_000_000
+
+
+@dataclass
+class StepCounts:
+    """What one optimiser step saw, summed over its micro-batches. Sums stay on the device until the step is told."""
+
+    loss_sum: torch.Tensor | float = 0.0
+    correct: torch.Tensor | int = 0
+    tokens: torch.Tensor | int = 0
+    trained_tokens: int = 0
+
+
+@dataclass
+class Memory:
+    """What the run itself must remember over a stop: figures that cannot be computed again."""
+
+    run_fingerprint: str
+    before: dict[str, list[list[float]]] = field(default_factory=dict[str, list[list[float]]])
+    """Held-out set -> (loss summed over tokens, units, trained tokens, correct tokens) of each record at the start."""
+    duration_s: float = 0.0
+    train_loss: float = 0.0
+
+
+class ResumableTrainer(SFTTrainer):
+    """Trains rows in the order of the seed; writes and reads checkpoints without pickles."""
+
+    def __init__(
+        self,
+        *,
+        model: Any,
+        tokenizer: PreTrainedTokenizerBase,
+        rows: Sequence[Row],
+        numbers: ResolvedHyperparameters,
+        micro_batch: int,
+        precision: Precision,
+        seed: int,
+        out: Path,
+        memory: Memory,
+        callbacks: list[TrainerCallback],
+    ) -> None:
+        self.order = LengthOrder([len(row.input_ids) for row in rows], numbers.batch_size, seed)
+        self.memory = memory
+        self.counts = StepCounts()
+        self._rows = rows
+        self._rng = checkpoints.capture_rng()
+        self._saved_step = -1
+        pad_id = tokenizer.pad_token_id
+        super().__init__(
+            model=model,
+            args=_settings(numbers, micro_batch, precision, seed, out, model.num_parameters()),
+            train_dataset=Dataset.from_dict({"input_ids": [[i] for i in range(len(rows))]}),
+            data_collator=lambda examples: pad([rows[e["input_ids"][0]] for e in examples], pad_id),
+            processing_class=tokenizer,
+            callbacks=callbacks,
+        )
+        self.remove_callback(PrinterCallback)
+        # compute_loss divides by the tokens of the whole batch itself, so that micro-batches weigh by their tokens.
+        self.model_accepts_loss_kwargs = True
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: dict[str, torch.Tensor],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> Any:
+        """Loss of the micro-batch: summed over its trained tokens, divided by those of the whole batch."""
+        logits, targets = trained_logits(model, inputs)
+        losses = token_losses(logits, targets)
+        self.counts.loss_sum += losses.detach().sum()
+        self.counts.correct += (logits.detach().argmax(-1) == targets).sum()
+        self.counts.tokens += inputs["attention_mask"].sum()
+        self.counts.trained_tokens += len(targets)
+        whole_batch = num_items_in_batch if num_items_in_batch is not None else len(targets)
+        return losses.sum() / torch.as_tensor(whole_batch).clamp(min=1)
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Hand the step's gradient norm and learning rate to the callback, which tells them with our own sums."""
+        self.callback_handler.on_log(self.args, self.state, self.control, logs)
+
+    @contextmanager
+    def kept_on_stop(self) -> Generator[None]:
+        """When a stop interrupts what is done within, after the last step, write that step's checkpoint first."""
+        try:
+            yield
+        except Stopped:
+            self._save_checkpoint(self.model, None)
+            self.callback_handler.on_save(self.args, self.state, self.control)
+            raise
+
+    def remember_rng(self) -> None:
+        """Note the generators' state at the end of a step: a stop in the middle of the next one goes back to it."""
+        self._rng = checkpoints.capture_rng()
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> LengthOrder:
+        return self.order
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        step = self.state.global_step
+        if step in (0, self._saved_step):
+            return
+        path = Path(self.args.output_dir) / f"resume-{step}"
+        write_folder(path, self._write_state)
+        self._saved_step = step
+
+    def _write_state(self, folder: Path) -> None:
+        checkpoints.save_weights(self.model, folder)
+        checkpoints.save_optimizer(self.optimizer, folder)
+        checkpoints.save_scheduler(self.lr_scheduler, folder)
+        checkpoints.save_rng(self._rng, folder)
+        checkpoints.save_memory(vars(self.memory), folder)
+        self.state.log_history = []
+        self.state.save_to_json(str(folder / "trainer_state.json"))
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        checkpoints.load_weights(model or self.model, Path(resume_from_checkpoint))
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        if checkpoint is not None:
+            checkpoints.load_optimizer(self.optimizer, Path(checkpoint))
+            checkpoints.load_scheduler(self.lr_scheduler, Path(checkpoint))
+
+    def _load_rng_state(self, checkpoint: str | None) -> None:
+        if checkpoint is not None:
+            checkpoints.load_rng(Path(checkpoint))
+            self.remember_rng()
+
+
+def _settings(
+    numbers: ResolvedHyperparameters, micro_batch: int, precision: Precision, seed: int, out: Path, parameters: int
+) -> SFTConfig:
+    on_gpu = precision.device.type == "cuda"
+    schedules = {"constant": "constant_with_warmup"}
+    return SFTConfig(
+        output_dir=str(out / "checkpoints"),
+        num_train_epochs=numbers.n_epochs,
+        per_device_train_batch_size=micro_batch,
+        gradient_accumulation_steps=numbers.batch_size // micro_batch,
+        learning_rate=numbers.learning_rate,
+        lr_scheduler_type=schedules.get(numbers.lr_schedule, numbers.lr_schedule),
+        warmup_steps=numbers.warmup_steps,
+        weight_decay=numbers.weight_decay,
+        max_grad_norm=numbers.max_grad_norm,
+        optim="adamw_torch_fused",
+        seed=seed,
+        data_seed=seed,
+        bf16=precision.autocast,
+        fp16=False,
+        use_cpu=not on_gpu,
+        gradient_checkpointing=on_gpu and parameters > RECOMPUTE_ABOVE,
+        max_length=None,
+        dataset_kwargs={"skip_prepare_dataset": True},
+        remove_unused_columns=False,
+        logging_strategy="steps",
+        logging_steps=1,
+        logging_nan_inf_filter=False,
+        save_strategy="no",
+        eval_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+        dataloader_num_workers=0,
+        dataloader_pin_memory=on_gpu,
+    )

@@ -1,0 +1,179 @@
+"""The callback that watches the training loop: figures of each step, held-out loss, checkpoints, and the stop."""
+
+import math
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from transformers import TrainerCallback
+
+from tunesmith.schemas.errors import Invalid
+from tunesmith.training import checkpoints
+from tunesmith.training.progress import ProgressLog
+from tunesmith.training.stopping import StopSwitch
+
+if TYPE_CHECKING:
+    from tunesmith.training.trainer import ResumableTrainer
+
+Clock = Callable[[], float]
+EPOCH_END_SHARE = 0.1
+"""An epoch's end is a good place to save, once this share of the interval has passed."""
+SPEED_WINDOW_STEPS = 20
+
+
+@dataclass(frozen=True)
+class HeldOutFigures:
+    loss: float
+    """Nats a token."""
+    accuracy: float
+
+
+@dataclass
+class Watch:
+    """What the loop is watched with. `probe` looks at a few held-out records, `full` at all; None when there are none.
+
+    `publish(folder)` writes a servable model; `total_tokens` are those of the whole run, for the time that is left.
+    """
+
+    progress: ProgressLog
+    switch: StopSwitch
+    out: Path
+    steps_per_epoch: int
+    total_steps: int
+    total_tokens: int
+    interval_s: float
+    publish: Callable[[Path], None]
+    probe: Callable[[], HeldOutFigures] | None = None
+    full: Callable[[], HeldOutFigures] | None = None
+    full_takes_s: float = 0.0
+    clock: Clock = time.monotonic
+    last_full: HeldOutFigures | None = None
+    """Of the newest epoch's end."""
+
+
+class LoopCallback(TrainerCallback):
+    """Bound to its trainer after both exist: set `trainer`."""
+
+    trainer: "ResumableTrainer"
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+        self._step_began = watch.clock()
+        self._began = watch.clock()
+        self._saved_at = watch.clock()
+        self._duration_before = 0.0
+        self._recent: deque[tuple[int, float]] = deque(maxlen=SPEED_WINDOW_STEPS)
+        self._tokens_seen = 0
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        now = self._watch.clock()
+        self._began = self._saved_at = self._step_began = now
+        self._duration_before = self.trainer.memory.duration_s
+        # What earlier attempts have done, roughly: only the time left is told from it.
+        self._tokens_seen = round(self._watch.total_tokens * state.global_step / max(1, self._watch.total_steps))
+        if state.global_step == 0:
+            self.trainer.remember_rng()
+
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.trainer.order.epoch = state.global_step // self._watch.steps_per_epoch
+
+    def on_substep_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if self._watch.switch.asked:
+            control.should_training_stop = True
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.trainer.remember_rng()
+        if self._watch.switch.asked:
+            control.should_training_stop = True
+        elif state.global_step % self._watch.steps_per_epoch != 0:
+            control.should_save = self._save_is_due(1.0)
+
+    def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        logs = kwargs["logs"]
+        if "grad_norm" in logs:  # the loop logs once more at its end, with no step of its own
+            self._tell_step(state, logs["learning_rate"], logs["grad_norm"])
+
+    def on_epoch_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        whole = state.global_step > 0 and state.global_step % self._watch.steps_per_epoch == 0
+        if whole and not self._watch.switch.asked:
+            self._end_of_epoch(state)
+        last = state.global_step >= self._watch.total_steps
+        control.should_save = self._watch.switch.asked or (whole and not last and self._save_is_due(EPOCH_END_SHARE))
+        self._step_began = self._watch.clock()
+
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        path = f"checkpoints/resume-{state.global_step}"
+        if state.global_step == 0 or not (self._watch.out / path).is_dir():
+            return
+        self._saved_at = self._watch.clock()
+        self._watch.progress.checkpoint("resume", state.global_step, path)
+        checkpoints.keep_newest(self._watch.out / "checkpoints", "resume", checkpoints.KEPT)
+        self._step_began = self._watch.clock()
+
+    def _tell_step(self, state: Any, learning_rate: float, grad_norm: float) -> None:
+        watch, counts, memory = self._watch, self.trainer.counts, self.trainer.memory
+        now = watch.clock()
+        took_s, tokens = max(1e-9, now - self._step_began), int(counts.tokens)
+        self._recent.append((tokens, took_s))
+        self._tokens_seen += tokens
+        memory.duration_s = self._duration_before + now - self._began
+        memory.train_loss = float(counts.loss_sum) / max(1, counts.trained_tokens)
+        _check_finite(memory.train_loss, state.global_step, learning_rate)
+        values = {
+            "train_loss": memory.train_loss,
+            "train_mean_token_accuracy": int(counts.correct) / max(1, counts.trained_tokens),
+            "learning_rate": learning_rate,
+            "tokens_per_second": tokens / took_s,
+            "grad_norm": grad_norm,
+        }
+        if watch.probe is not None and self._probe_is_due(state.global_step):
+            seen = watch.probe()
+            values |= {"valid_loss": seen.loss, "valid_mean_token_accuracy": seen.accuracy}
+        watch.progress.metrics(state.global_step, values, total_steps=watch.total_steps, eta_s=self._eta_s(state))
+        self.trainer.counts = type(counts)()
+        self._step_began = watch.clock()
+
+    def _probe_is_due(self, step: int) -> bool:
+        every = max(10, self._watch.total_steps // 8)
+        return step % every == 0 and step % self._watch.steps_per_epoch != 0
+
+    def _eta_s(self, state: Any) -> float | None:
+        tokens, seconds = (sum(column) for column in zip(*self._recent, strict=True))
+        if len(self._recent) < min(3, self._watch.total_steps) or tokens == 0:
+            return None
+        epochs_left = (self._watch.total_steps - state.global_step) / self._watch.steps_per_epoch
+        evaluations_s = self._watch.full_takes_s * (int(epochs_left) + 1)
+        return max(0, self._watch.total_tokens - self._tokens_seen) * seconds / tokens + evaluations_s
+
+    def _end_of_epoch(self, state: Any) -> None:
+        """Held-out loss over all records, and a checkpoint that can be served."""
+        watch, step = self._watch, state.global_step
+        figures: dict[str, float] = {"train_loss": self.trainer.memory.train_loss}
+        if watch.full is not None:
+            watch.last_full = watch.full()
+            full = {
+                "full_valid_loss": watch.last_full.loss,
+                "full_valid_mean_token_accuracy": watch.last_full.accuracy,
+            }
+            figures |= full
+            watch.progress.metrics(step, full, total_steps=watch.total_steps, eta_s=self._eta_s(state))
+        path = f"checkpoints/published-{step}"
+        watch.publish(watch.out / path)
+        watch.progress.checkpoint("published", step, path, figures)
+        checkpoints.keep_newest(watch.out / "checkpoints", "published", checkpoints.KEPT_PUBLISHED)
+
+    def _save_is_due(self, share: float) -> bool:
+        return self._watch.clock() - self._saved_at >= share * self._watch.interval_s
+
+
+def _check_finite(loss: float, step: int, learning_rate: float) -> None:
+    if not math.isfinite(loss):
+        raise Invalid(
+            f"The loss is no longer a number at step {step} (learning rate {learning_rate:.2g}). "
+            "Use a lower learning_rate or a longer warm-up.",
+            param="learning_rate",
+            code="diverged",
+        )
