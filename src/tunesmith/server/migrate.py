@@ -1,8 +1,10 @@
 """Brings the database to this version's schema."""
 
 from importlib import import_module, resources
+from typing import LiteralString, cast
 
-from sqlalchemy import create_engine, text
+import psycopg
+from sqlalchemy import Connection, create_engine, text
 
 from tunesmith.server.db import Base, driver_url
 
@@ -16,10 +18,17 @@ def upgrade(url: str) -> None:
     engine = create_engine(driver_url(url))
     with engine.begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:id)"), {"id": _LOCK})
-        functions = resources.files("tunesmith.server.migrations").joinpath("functions.sql").read_text()
-        connection.exec_driver_sql(functions)
+        _run(connection, "functions.sql")
         Base.metadata.create_all(connection)
+        _run(connection, "triggers.sql")
     engine.dispose()
+
+
+def _run(connection: Connection, name: str) -> None:
+    """A file of statements as it stands: without parameters, so a % in it is only a %."""
+    statements = resources.files("tunesmith.server.migrations").joinpath(name).read_text()
+    driver = cast("psycopg.Connection", connection.connection.driver_connection)
+    driver.execute(cast("LiteralString", statements))
 
 
 def import_tables() -> None:

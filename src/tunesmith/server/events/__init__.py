@@ -1,0 +1,1 @@
+"""What happened to each job, in order, and streams that follow it."""

@@ -1,0 +1,1 @@
+"""Base models of the catalogue, registered models and published checkpoints: names, lineage, files."""
