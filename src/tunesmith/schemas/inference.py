@@ -1,9 +1,10 @@
 """Chat completions, completions and protein generation; and how the server names a model to an engine."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self, cast
 
-from pydantic import ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
+from tunesmith.schemas.errors import SpecInvalid, Unsupported
 from tunesmith.schemas.models import BaseModelEntry
 from tunesmith.schemas.shape import Adaptation, Frozen, Shape, Task
 from tunesmith.schemas.worker import Download
@@ -15,10 +16,42 @@ IGNORED = frozenset(
     }
 )  # fmt: skip
 """Accepted and ignored, since common clients send them and they change no answer of ours."""
-UNSUPPORTED = frozenset(
-    {"tools", "tool_choice", "parallel_tool_calls", "functions", "function_call", "response_format", "audio", "suffix"}
-)
-"""OpenAI has them and this version does not: 400 `unsupported_parameter`, never silence."""
+UNSUPPORTED: dict[str, str] = {
+    "tools": "Leave it out and describe the tools in the system message.",
+    "tool_choice": "Leave it out.",
+    "parallel_tool_calls": "Leave it out.",
+    "functions": "Leave it out and describe the functions in the system message.",
+    "function_call": "Leave it out.",
+    "response_format": "Leave it out and ask for the form in the system message.",
+    "audio": "Ask for text.",
+    "suffix": "Put the text that follows into the prompt, or leave it out.",
+}
+"""OpenAI has them and this version does not: 400 `unsupported_parameter` with this next step, never silence."""
+_CHANGES_NOTHING: dict[str, tuple[Any, ...]] = {
+    "tool_choice": ("none", "auto"),
+    "function_call": ("none", "auto"),
+    "parallel_tool_calls": (True, False),
+    "response_format": ({"type": "text"},),
+}
+"""Values of unsupported parameters that ask for what is done anyway."""
+
+
+def without_extras(body: Any) -> Any:
+    """The body without what is ignored and what is null; null means the default, as OpenAI has it.
+
+    Raises Unsupported for a parameter that this version does not have, unless its value asks for nothing.
+    """
+    if not isinstance(body, dict):
+        return body
+    kept: dict[str, Any] = {}
+    for key, value in cast("dict[str, Any]", body).items():
+        if value is None or key in IGNORED:
+            continue
+        if key not in UNSUPPORTED:
+            kept[key] = value
+        elif value not in ([], {}, "") and value not in _CHANGES_NOTHING.get(key, ()):
+            raise Unsupported(f"'{key}' is not supported by this version. {UNSUPPORTED[key]}", param=key)
+    return kept
 
 
 class TextPart(Shape):
@@ -27,7 +60,7 @@ class TextPart(Shape):
 
 
 class ChatMessage(Shape):
-    """A message of a request."""
+    """A message of a request; what OpenAI's own answers carry besides (refusal, annotations ...) may come back."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -55,15 +88,32 @@ class Sampling(Shape):
     repetition_penalty: float = Field(default=1.0, gt=0, le=10)
     frequency_penalty: float = Field(default=0.0, ge=-2, le=2)
     presence_penalty: float = Field(default=0.0, ge=-2, le=2)
-    logit_bias: dict[str, float] | None = None
-    seed: int | None = None
+    logit_bias: dict[str, Annotated[float, Field(ge=-100, le=100)]] | None = None
+    """Token id: what is added to its logit."""
+    seed: int | None = Field(default=None, ge=-(2**63), le=2**63 - 1)
     n: int = Field(default=1, ge=1, le=128)
     stop: list[str] = Field(default_factory=list[str], max_length=4)
+    stream: bool = False
+    stream_options: StreamOptions | None = None
 
     @field_validator("stop", mode="before")
     @classmethod
     def _as_list(cls, value: Any) -> Any:
         return [] if value is None else [value] if isinstance(value, str) else value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known(cls, body: Any) -> Any:
+        return without_extras(body)
+
+    @model_validator(mode="after")
+    def _options_belong_to_a_stream(self) -> Self:
+        if self.stream_options is not None and not self.stream:
+            raise SpecInvalid(
+                "'stream_options' is only allowed when 'stream' is true. Set 'stream' or leave it out.",
+                param="stream_options",
+            )
+        return self
 
 
 class ChatRequest(Sampling):
@@ -75,9 +125,46 @@ class ChatRequest(Sampling):
     max_completion_tokens: int | None = Field(default=None, ge=1)
     logprobs: bool = False
     top_logprobs: int | None = Field(default=None, ge=0, le=20)
-    stream: bool = False
-    stream_options: StreamOptions | None = None
     modalities: list[Literal["text"]] | None = None
+
+    @field_validator("messages", mode="before")
+    @classmethod
+    def _only_text(cls, messages: Any) -> Any:
+        for i, message in enumerate(cast("list[Any]", messages) if isinstance(messages, list) else []):
+            if isinstance(message, dict):
+                _refuse_other_than_text(cast("dict[str, Any]", message), f"messages[{i}]")
+        return messages
+
+    @model_validator(mode="after")
+    def _top_needs_logprobs(self) -> Self:
+        if self.top_logprobs is not None and not self.logprobs:
+            raise SpecInvalid(
+                "'top_logprobs' is only allowed when 'logprobs' is true. Set 'logprobs' or leave it out.",
+                param="top_logprobs",
+            )
+        return self
+
+
+def _refuse_other_than_text(message: dict[str, Any], where: str) -> None:
+    if message.get("role") in ("tool", "function"):
+        raise Unsupported(
+            f"'{where}.role' is '{message['role']}', and this version has no tools. "
+            "Send what the tool answered in a user message.",
+            param=f"{where}.role",
+        )
+    for key in ("tool_calls", "function_call", "audio"):
+        if message.get(key):
+            raise Unsupported(
+                f"'{where}.{key}' is not supported by this version. Send text in 'content'.", param=f"{where}.{key}"
+            )
+    content = message.get("content")
+    for j, part in enumerate(cast("list[Any]", content) if isinstance(content, list) else []):
+        kind = cast("dict[str, Any]", part).get("type") if isinstance(part, dict) else None
+        if isinstance(kind, str) and kind != "text":
+            raise Unsupported(
+                f"'{where}.content[{j}]' is a part of type '{kind}', and this version takes text only.",
+                param=f"{where}.content[{j}].type",
+            )
 
 
 class CompletionRequest(Sampling):
@@ -89,12 +176,24 @@ class CompletionRequest(Sampling):
     echo: bool = False
     logprobs: int | None = Field(default=None, ge=0, le=5)
     best_of: int | None = Field(default=None, ge=1, le=20)
-    stream: bool = False
-    stream_options: StreamOptions | None = None
+
+    @model_validator(mode="after")
+    def _best_of_fits(self) -> Self:
+        if self.best_of is not None and (self.best_of < self.n or (self.stream and self.best_of > self.n)):
+            raise SpecInvalid(
+                f"Invalid 'best_of': expected a value >= 'n' ({self.n}), and equal to it in a stream, "
+                f"but got {self.best_of} instead.",
+                param="best_of",
+            )
+        return self
 
 
 class GenerateRequest(Shape):
     """Body of POST /v1/generate: new protein sequences."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"model": "protein-mini", "n": 3, "prompt": "MKT", "temperature": 0.9}]}
+    )
 
     model: str
     n: int = Field(default=5, ge=1, le=100)

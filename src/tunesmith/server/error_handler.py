@@ -1,7 +1,7 @@
 """Every failure as the body its caller expects: OpenAI's under /v1, problem+json under /worker/v1."""
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import cast
 
 import structlog
 from fastapi import FastAPI, Request
@@ -15,37 +15,26 @@ from tunesmith.schemas.errors import (
     MethodNotAllowed,
     NotFound,
     OffsetMismatch,
-    SpecInvalid,
+    StorageFull,
     TunesmithError,
     Unavailable,
 )
 from tunesmith.schemas.worker import Problem
 from tunesmith.server import ids
+from tunesmith.server.invalid_input import invalid_from
+
+__all__ = ["install", "invalid_from", "request_id", "response_for", "unexpected"]
 
 log = structlog.get_logger()
 
-_PYDANTIC_CODES = {
-    "missing": "missing_required_parameter",
-    "extra_forbidden": "unknown_parameter",
-    "greater_than_equal": "{kind}_below_min_value",
-    "greater_than": "{kind}_below_min_value",
-    "less_than_equal": "{kind}_above_max_value",
-    "less_than": "{kind}_above_max_value",
-    "string_too_long": "string_above_max_length",
-    "string_too_short": "string_below_min_length",
-    "too_short": "array_below_min_length",
-    "too_long": "array_above_max_length",
-    "literal_error": "invalid_value",
-    "enum": "invalid_value",
-}
+_PARSING = "The body could not be read. Send UTF-8 JSON, or multipart/form-data where a file is wanted."
 
 
 def install(app: FastAPI) -> None:
-    """Registers the handlers; nothing leaves the server in another shape."""
+    """Registers the handlers; nothing leaves the server in another shape. What they do not know, the edge catches."""
     app.add_exception_handler(TunesmithError, _ours)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _starlette)
-    app.add_exception_handler(Exception, _unexpected)
 
 
 def response_for(request: Request, error: TunesmithError, headers: Mapping[str, str] | None = None) -> Response:
@@ -81,55 +70,8 @@ async def _ours(request: Request, error: Exception) -> Response:
 
 
 async def _validation(request: Request, error: Exception) -> Response:
-    return response_for(request, invalid_from(cast("RequestValidationError", error).errors()))
-
-
-def invalid_from(problems: Any) -> Invalid:
-    """pydantic's first problem as one sentence that names the parameter, what was expected and what came."""
-    first: dict[str, Any] = problems[0]
-    kind: str = first["type"]
-    where = [str(part) for part in first["loc"] if part not in ("body", "query", "path", "header")]
-    param = _param(where)
-    if kind == "json_invalid":
-        return Invalid("The body is not valid JSON. Send one JSON object.", code="invalid_json")
-    if kind == "missing":
-        if not param:
-            return Invalid("The request has no body. Send one JSON object.", code="missing_required_parameter")
-        return SpecInvalid(f"Missing required parameter: '{param}'.", param=param, code="missing_required_parameter")
-    if kind == "extra_forbidden":
-        return SpecInvalid(f"Unknown parameter: '{param}'.", param=param, code="unknown_parameter")
-    code = _PYDANTIC_CODES.get(
-        kind, "invalid_type" if kind.endswith("_type") or kind.endswith("_parsing") else "invalid_value"
-    )
-    number = "integer" if isinstance(first.get("input"), int) else "decimal"
-    bound = first.get("ctx", {})
-    if "_min_value" in code or "_max_value" in code:
-        low = "min" in code
-        side = "below minimum value" if low else "above maximum value"
-        limit = bound.get("ge", bound.get("gt")) if low else bound.get("le", bound.get("lt"))
-        message = f"Invalid '{param}': {number} {side}. Expected a value {'>' if low else '<'}= {limit}, but got {_shown(first)} instead."
-        return SpecInvalid(message, param=param, code=code.format(kind=number))
-    return SpecInvalid(f"Invalid '{param}': {first['msg']}; got {_shown(first)}.", param=param, code=code)
-
-
-def _param(where: list[str]) -> str:
-    """`messages[0].role` from pydantic's location; names of union branches are left out."""
-    text = ""
-    for part in where:
-        if part.isdigit():
-            text += f"[{part}]"
-        elif (
-            part.replace("_", "").isalnum()
-            and part.islower()
-            and part not in ("int", "float", "str", "auto", "literal")
-        ):
-            text += f".{part}" if text else part
-    return text
-
-
-def _shown(problem: dict[str, Any]) -> str:
-    text = repr(problem.get("input"))
-    return text if len(text) <= 80 else text[:77] + "..."
+    problem = cast("RequestValidationError", error)
+    return response_for(request, invalid_from(problem.errors(), problem.body))
 
 
 async def _starlette(request: Request, error: Exception) -> Response:
@@ -140,18 +82,35 @@ async def _starlette(request: Request, error: Exception) -> Response:
     elif http.status_code == 405:
         ours = MethodNotAllowed(f"Not allowed to {request.method} on {request.scope['path']}.")
     else:
-        ours = Invalid(str(http.detail))
+        ours = Invalid(_PARSING if str(http.detail).startswith("There was an error parsing") else str(http.detail))
         response = response_for(request, ours, http.headers)
         response.status_code = http.status_code
         return response
     return response_for(request, ours, http.headers)
 
 
-async def _unexpected(request: Request, error: Exception) -> Response:
-    from sqlalchemy.exc import InterfaceError, OperationalError
+def unexpected(request: Request, error: Exception) -> Response:
+    """What nobody foresaw: a fault of the input or the database where it is one, else 500 with an incident id."""
+    from psycopg.errors import DiskFull
+    from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 
+    if isinstance(error, OperationalError) and isinstance(error.orig, DiskFull):
+        log.error("database.disk_full", path=request.scope["path"])
+        return response_for(request, StorageFull("The database's disk is full. Free some space, then try again."))
     if isinstance(error, (OperationalError, InterfaceError)):
+        log.warning("database.away", path=request.scope["path"], reason=type(error).__name__)
         return response_for(request, Unavailable("The database is busy or away. Try again in a moment."))
-    incident = ids.new_id("request")
+    if isinstance(error, (DataError, UnicodeEncodeError)):
+        log.warning("request.unstorable", path=request.scope["path"], exc_info=error)
+        return response_for(
+            request, Invalid("A value of the request cannot be stored: a NUL or broken character, or a number too big.")
+        )
+    incident = f"inc_{request_id(request).removeprefix('req_')}"
     log.error("request.failed", incident=incident, method=request.method, path=request.scope["path"], exc_info=error)
-    return response_for(request, Internal(f"The server had an error. Incident {incident} is in its log."))
+    return response_for(request, Internal(f"The server had an error. Incident {incident} is in its log; report it."))
+
+
+def request_id(request: Request) -> str:
+    """The id that the answer carries as `x-request-id`."""
+    given = getattr(request.state, "request_id", None)
+    return given if isinstance(given, str) else ids.new_id("request")

@@ -30,6 +30,10 @@ class Settings(BaseSettings):
     port: int = 8000
     public_hosts: list[str] = Field(default_factory=list[str])
     """Host names that requests may carry besides localhost, 127.0.0.1, ::1 and `host`. Add your domain here."""
+    cors_origins: list[str] = Field(default_factory=list[str])
+    """Web origins whose pages may call the API from a browser, such as https://app.example.com; none by default."""
+    max_body_bytes: int = 10 * 1024**2
+    """Largest JSON body (bytes); under /worker/v1 it is 1 MiB at most. Files have limits of their own."""
     max_file_bytes: int = 8 * 1024**3
     """Largest training file (bytes)."""
     max_artifact_bytes: int = 200 * 1024**3

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from tunesmith.schemas.accounts import KeyKind
 from tunesmith.server import ids
 from tunesmith.server.accounts import keys
-from tunesmith.server.accounts.tables import ProjectRow, SecretRow, UserRow
+from tunesmith.server.accounts.tables import FIRST_PROJECT, ProjectRow, SecretRow, UserRow
 
 
 async def ensure_first_start(session: AsyncSession, data_dir: Path) -> None:
@@ -19,7 +19,7 @@ async def ensure_first_start(session: AsyncSession, data_dir: Path) -> None:
 
     A key file that is missing or no longer valid is written anew: who holds the data folder holds the installation.
     """
-    admin = await user_named(session, "admin", project_slug="default")
+    admin = await user_named(session, "admin", project_slug=FIRST_PROJECT)
     for kind in (KeyKind.ADMIN, KeyKind.WORKER):
         path = data_dir / f"{kind.value}.key"
         if path.exists() and await keys.find(session, path.read_text().strip()) is not None:

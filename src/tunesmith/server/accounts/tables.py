@@ -8,6 +8,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from tunesmith.server.db import Base
 
 NOW = text("tunesmith_now()")
+FIRST_PROJECT = "default"
+"""Slug of the project that the first start makes; the admin's."""
 
 
 class ProjectRow(Base):

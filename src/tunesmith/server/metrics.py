@@ -1,0 +1,33 @@
+"""Figures for Prometheus: requests by route, and what else a domain adds to the registry of its app."""
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from starlette.types import Scope
+
+_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
+
+
+class Metrics:
+    """One app's registry. Routes are labelled by their pattern, so that ids do not make new series."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._requests = Counter(
+            "tunesmith_requests", "Answers by route and status.", ("method", "route", "status"), registry=self.registry
+        )
+        self._seconds = Histogram(
+            "tunesmith_request_seconds",
+            "Time to the end of the answer, streams and long polls included.",
+            ("method", "route"),
+            buckets=_BUCKETS_S,
+            registry=self.registry,
+        )
+
+    def observe(self, scope: Scope, status: int, seconds: float) -> None:
+        """Counts one answer; 499 is a client that left before it began."""
+        route = getattr(scope.get("route"), "path", "none")
+        self._requests.labels(scope["method"], route, str(status)).inc()
+        self._seconds.labels(scope["method"], route).observe(seconds)
+
+    def text(self) -> bytes:
+        """The registry in Prometheus' text format."""
+        return generate_latest(self.registry)
