@@ -1,0 +1,276 @@
+"""One thread per base: it interleaves all requests token by token, and changes adapters between two steps.
+
+Each prompt has a key-value cache of its own and its rows are one batch, so no request's numbers depend on another's.
+A long prompt is read in slices, so that it does not hold up those who are already receiving tokens.
+"""
+
+import asyncio
+import queue
+import threading
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Future
+from typing import Protocol, TypeVar
+
+import structlog
+import torch
+from transformers import Cache, DynamicCache
+
+from tunesmith.engines.base import Alternatives, Decoding, Finish, PromptScores, Step, Token
+from tunesmith.engines.sampling import Sampler, likeliest
+from tunesmith.schemas.errors import Internal, TunesmithError, Unavailable
+
+log = structlog.get_logger()
+PROMPT_SLICE = 512
+"""Prompt tokens read in one step."""
+SCORED_SLICE = 64
+"""The same where every position's logits are wanted: a slice of them is (64, V) float32."""
+UNLOADED = "The model was unloaded while it answered. Send the request again."
+Result = TypeVar("Result")
+
+
+class Weights(Protocol):
+    """What a step needs of a model."""
+
+    def new_cache(self) -> DynamicCache: ...
+
+    def logits(self, ids: torch.Tensor, cache: Cache, adapter: str | None, last: int) -> torch.Tensor:
+        """ids (R, T) -> float32 logits (R, last, V) of the last positions; the cache grows by T."""
+        ...
+
+
+class DecodeRun:
+    """A request being decoded: filled by the loop's thread, read by the caller's event loop (base.Run)."""
+
+    def __init__(self, prompts: list[list[int]], decoding: Decoding, adapter: str | None, stop_ids: frozenset[int]):
+        self.prompts = prompts
+        self.decoding = decoding
+        self.adapter = adapter
+        self.stop_ids = stop_ids
+        self.cancelled = False
+        self.ended: set[int] = set()
+        """Rows that the caller ended."""
+        self._open_prompts = len(prompts)
+        self._caller = asyncio.get_running_loop()
+        self._steps: asyncio.Queue[Step | TunesmithError | None] = asyncio.Queue()
+
+    async def __aiter__(self) -> AsyncIterator[Step]:
+        while (step := await self._steps.get()) is not None:
+            if isinstance(step, TunesmithError):
+                raise step
+            yield step
+
+    def end_row(self, row: int) -> None:
+        self.ended.add(row)
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+    def deliver(self, step: Step) -> None:
+        self._put(step)
+
+    def prompt_done(self) -> None:
+        self._open_prompts -= 1
+        if self._open_prompts == 0:
+            self._put(None)
+
+    def fail(self, error: TunesmithError) -> None:
+        self.cancelled = True
+        self._put(error)
+
+    def _put(self, step: Step | TunesmithError | None) -> None:
+        if not self._caller.is_closed():
+            self._caller.call_soon_threadsafe(self._steps.put_nowait, step)
+
+
+class Batch:
+    """One prompt of a run with the rows that continue it; touched by the loop's thread only."""
+
+    def __init__(self, run: DecodeRun, prompt: int, cache: DynamicCache) -> None:
+        n = run.decoding.n
+        self.run = run
+        self.prompt = prompt
+        self.cache = cache
+        self.unread = run.prompts[prompt]
+        self.rows = list(range(prompt * n, prompt * n + n))
+        self.sampler = Sampler(run.decoding, self.unread, self.rows, run.stop_ids)
+        self.made = 0
+        self.last = torch.empty((0, 1), dtype=torch.long)
+        """Each row's newest token (R, 1)."""
+        self.scores: list[float | None] = [None]
+        self.score_alternatives: list[Alternatives | None] = [None]
+
+    @property
+    def wanted_rows(self) -> list[int]:
+        return [] if self.run.cancelled else [row for row in self.rows if row not in self.run.ended]
+
+
+class DecodeLoop:
+    """The thread that owns a model's forward passes."""
+
+    def __init__(self, name: str, weights: Weights, *, threads: int, max_rows: int) -> None:
+        self._weights = weights
+        self._threads = threads
+        self._max_rows = max_rows
+        self._inbox: queue.SimpleQueue[DecodeRun | Callable[[], None] | None] = queue.SimpleQueue()
+        self._active: list[Batch] = []
+        self._waiting: deque[tuple[DecodeRun, int]] = deque()
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name=f"decode {name}", daemon=True)
+        self._thread.start()
+
+    @property
+    def active_rows(self) -> int:
+        """Sequences that are being continued now."""
+        return sum(len(batch.rows) for batch in self._active)
+
+    def submit(self, run: DecodeRun) -> None:
+        """Begins the run as soon as there is room for its rows."""
+        if self._closing:
+            run.fail(Unavailable(UNLOADED))
+        self._inbox.put(run)
+
+    def between_steps(self, action: Callable[[], Result]) -> Future[Result]:
+        """Runs `action` on the thread when no forward pass is going on."""
+        future: Future[Result] = Future()
+
+        def act() -> None:
+            try:
+                future.set_result(action())
+            except Exception as e:  # noqa: BLE001  carried to the caller by the future
+                future.set_exception(e)
+
+        self._inbox.put(act)
+        return future
+
+    def close(self, timeout_s: float = 5.0) -> None:
+        """Fails what is running and ends the thread after its current step."""
+        self._closing = True
+        self._inbox.put(None)
+        self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        torch.set_num_threads(self._threads)  # OpenMP keeps the number per thread
+        with torch.inference_mode():
+            while not self._closing:
+                self._take_in()
+                for batch in list(self._active):
+                    self._advance_or_fail(batch)
+                    self._drain()
+        self._fail_all()
+
+    def _take_in(self) -> None:
+        """Receives what came in, sleeping while there is nothing to do, and starts what there is room for."""
+        if not self._active and not self._waiting:
+            self._receive(self._inbox.get())
+        self._drain()
+        while self._waiting:
+            run, prompt = self._waiting[0]
+            if self._active and self.active_rows + run.decoding.n > self._max_rows:
+                return
+            self._waiting.popleft()
+            if not run.cancelled:
+                self._active.append(Batch(run, prompt, self._weights.new_cache()))
+
+    def _drain(self) -> None:
+        while not self._inbox.empty():
+            self._receive(self._inbox.get())
+
+    def _receive(self, message: DecodeRun | Callable[[], None] | None) -> None:
+        if isinstance(message, DecodeRun):
+            self._waiting.extend((message, i) for i in range(len(message.prompts)))
+        elif message is not None:
+            message()
+
+    def _advance_or_fail(self, batch: Batch) -> None:
+        try:
+            if batch.wanted_rows:
+                self._advance(batch)
+            if not batch.wanted_rows:
+                self._active.remove(batch)
+                batch.run.prompt_done()
+        except Exception as e:  # one request's failure must not stop the others on this thread
+            log.exception("generation.failed", error_type=type(e).__name__)
+            self._active.remove(batch)
+            batch.run.fail(Internal(f"The model failed while generating: {type(e).__name__}: {e}"))
+
+    def _advance(self, batch: Batch) -> None:
+        """One forward pass: a slice of the prompt, or a token for each row."""
+        if batch.unread:
+            logits = self._read_prompt(batch)
+            if logits is None:
+                return
+        else:
+            self._keep_rows(batch, batch.wanted_rows)
+            logits = self._weights.logits(batch.last, batch.cache, batch.run.adapter, 1)[:, -1]
+        tokens = _next_tokens(batch, logits)
+        batch.run.deliver(tokens)
+        self._keep_rows(batch, [token.row for token in tokens if token.finish is None])
+
+    def _read_prompt(self, batch: Batch) -> torch.Tensor | None:
+        """Logits (n, V) for the first tokens once the prompt is read; None before, or when none are wanted."""
+        decoding = batch.run.decoding
+        size = SCORED_SLICE if decoding.score_prompt else PROMPT_SLICE
+        slice_ids, batch.unread = batch.unread[:size], batch.unread[size:]
+        ids = torch.tensor([slice_ids])
+        logits = self._weights.logits(
+            ids, batch.cache, batch.run.adapter, len(slice_ids) if decoding.score_prompt else 1
+        )
+        if decoding.score_prompt:
+            _score(batch, logits[0], [*slice_ids[1:], *batch.unread[:1]])
+        if batch.unread:
+            return None
+        if decoding.score_prompt:
+            batch.run.deliver(PromptScores(batch.prompt, batch.scores, batch.score_alternatives))
+        if decoding.max_tokens == 0:
+            batch.rows = []
+            return None
+        if decoding.n > 1:
+            batch.cache.batch_repeat_interleave(decoding.n)
+        return logits[:, -1].expand(decoding.n, -1)
+
+    def _keep_rows(self, batch: Batch, rows: list[int]) -> None:
+        if rows == batch.rows:
+            return
+        places = [i for i, row in enumerate(batch.rows) if row in rows]
+        batch.rows = rows
+        if rows:
+            batch.cache.batch_select_indices(torch.tensor(places))
+            batch.sampler.keep(places)
+            batch.last = batch.last[places]
+
+    def _fail_all(self) -> None:
+        self._drain()
+        for run in {id(r): r for r in [*(b.run for b in self._active), *(r for r, _ in self._waiting)]}.values():
+            run.fail(Unavailable(UNLOADED))
+        self._active.clear()
+        self._waiting.clear()
+
+
+def _next_tokens(batch: Batch, logits: torch.Tensor) -> list[Token]:
+    decoding = batch.run.decoding
+    logprobs = logits.log_softmax(dim=-1)
+    chosen = batch.sampler.choose(logits)
+    batch.last = chosen[:, None]
+    batch.made += 1
+    chosen_logprobs = logprobs.gather(1, batch.last)[:, 0].tolist()
+    others = likeliest(logprobs, decoding.alternatives)
+    return [
+        Token(row, token_id, logprob, alternatives, _finish(batch, token_id))
+        for row, token_id, logprob, alternatives in zip(
+            batch.rows, chosen.tolist(), chosen_logprobs, others, strict=True
+        )
+    ]
+
+
+def _finish(batch: Batch, token_id: int) -> Finish | None:
+    if token_id in batch.run.stop_ids:
+        return "stop"
+    return "length" if batch.made >= batch.run.decoding.max_tokens else None
+
+
+def _score(batch: Batch, logits: torch.Tensor, following: list[int]) -> None:
+    """Adds the log-probabilities of the tokens that follow each position of the slice: logits (T, V)."""
+    logprobs = logits[: len(following)].log_softmax(dim=-1)
+    batch.scores += logprobs.gather(1, torch.tensor(following, dtype=torch.long)[:, None])[:, 0].tolist()
+    batch.score_alternatives += likeliest(logprobs, batch.run.decoding.alternatives)
