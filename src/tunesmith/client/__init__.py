@@ -11,12 +11,14 @@ for event in client.jobs.follow(job.id):
 
 from tunesmith.client._client import AsyncTunesmith, Tunesmith
 from tunesmith.client._config import Config
+from tunesmith.client._download import Download
 from tunesmith.client.errors import ServerUnreachable, UnreadableReply, problem_of
 from tunesmith.schemas.errors import TunesmithError
 
 __all__ = [
     "AsyncTunesmith",
     "Config",
+    "Download",
     "ServerUnreachable",
     "Tunesmith",
     "TunesmithError",

@@ -54,9 +54,8 @@ class UnreadableReply(ServerUnreachable):
 
     @classmethod
     def of(cls, response: httpx.Response, reason: str) -> "UnreadableReply":  # pyright: ignore[reportIncompatibleMethodOverride]
-        request = response.request
         return cls(
-            f"{request.method} {request.url} answered {response.status_code} in a form that is not Tunesmith's "
+            f"{_asked(response)} answered {response.status_code} in a form that is not Tunesmith's "
             f"({reason.splitlines()[0] if reason else 'empty'}). Check TUNESMITH_URL and any proxy in between."
         )
 
@@ -101,8 +100,8 @@ def error_from(response: httpx.Response) -> TunesmithError:
     body = _openai_error(response)
     if body is not None:
         return build(response.status_code, _text(body.get("code")), str(body["message"]), _text(body.get("param")))
-    where = f"{response.request.method} {response.request.url}"
-    return build(response.status_code, None, f"{where} answered {response.status_code} {response.reason_phrase}", None)
+    message = f"{_asked(response)} answered {response.status_code} {response.reason_phrase}"
+    return build(response.status_code, None, message, None)
 
 
 def build(status: int, code: str | None, message: str, param: str | None) -> TunesmithError:
@@ -149,6 +148,11 @@ def read_problem(response: httpx.Response) -> Problem | None:
         return Problem.model_validate_json(response.content, extra="ignore")
     except (ValidationError, httpx.ResponseNotRead):
         return None
+
+
+def _asked(response: httpx.Response) -> str:
+    """Method and address, without the query: a signed link's signature belongs in no message."""
+    return f"{response.request.method} {response.request.url.copy_with(query=None)}"
 
 
 def _openai_error(response: httpx.Response) -> dict[str, Any] | None:
