@@ -27,6 +27,7 @@ check: install ## lint, format, types and import arrows
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/basedpyright
+	@$(BIN)/basedpyright -p scripts/torch-types.json
 	@$(BIN)/python -m pytest -q tests/test_import_arrows.py
 
 format: install ## put every file in the project's format

@@ -17,7 +17,7 @@ ELSEWHERE = {"colorama": "0.4.6", "tzdata": "2026.6"}
 """Asked for on Windows alone, so a Linux environment cannot tell their versions."""
 HEAD = """\
 # Exact versions that a release was tested with: pip install -c constraints.txt '.[train,dev]'
-# Made by scripts/pin.py. A pin holds only where the package is needed at all; torch's CUDA packages are pinned by torch.
+# Made by scripts/pin.py. A pin holds only where its package is needed; the CUDA packages of torch are pinned by torch.
 """
 
 

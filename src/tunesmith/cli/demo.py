@@ -1,0 +1,7 @@
+"""`tunesmith demo`."""
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    pass

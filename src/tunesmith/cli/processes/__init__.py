@@ -1,0 +1,1 @@
+"""Starting Tunesmith's processes and keeping them running."""
