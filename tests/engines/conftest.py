@@ -1,11 +1,11 @@
 """Tiny models that the engine's tests answer with: random ones, and a parrot that says a given text."""
 
 import asyncio
-import contextlib
 import hashlib
 import json
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -279,14 +279,51 @@ def make_call() -> Callable[..., dict[str, Any]]:
 @pytest.fixture
 async def client(engine: TransformersEngine) -> AsyncIterator[EngineClient]:
     """A real HTTP server on a free port, so that streaming and hanging up are real."""
+    headers = {"Authorization": f"Bearer {SECRET}"}
+    async with (
+        listening(create_app(engine, SECRET)) as url,
+        EngineClient(base_url=url, headers=headers, timeout=60, trust_env=False) as made,
+    ):
+        yield made
+
+
+@pytest.fixture
+def until() -> Callable[[Callable[[], object]], Awaitable[None]]:
+    """Waits for what another thread or process does, at most 20 s."""
+
+    async def wait(reached: Callable[[], object]) -> None:
+        for _ in range(4000):
+            if reached():
+                return
+            await asyncio.sleep(0.005)
+        pytest.fail("it did not happen within 20 s")
+
+    return wait
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@asynccontextmanager
+async def listening(app: Any, port: int = 0) -> AsyncIterator[str]:
+    """The app as a real HTTP server in this event loop; its URL."""
     with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(create_app(engine, SECRET), log_level="critical", lifespan="off"))
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
+        server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off"))
         task = asyncio.create_task(server.serve(sockets=[listener]))
-        headers = {"Authorization": f"Bearer {SECRET}"}
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        async with EngineClient(base_url=url, headers=headers, timeout=60, trust_env=False) as made:
-            with contextlib.ExitStack() as stack:
-                stack.callback(setattr, server, "should_exit", True)
-                yield made
-        await task
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            await task
+
+
+@pytest.fixture
+def listen() -> Callable[..., AbstractAsyncContextManager[str]]:
+    return listening

@@ -164,32 +164,25 @@ async def test_health_and_unload(client, served, llama) -> None:
     assert (await client.get("/engine/v1/nothing")).json()["error"]["message"].startswith("Invalid URL (GET ")
 
 
-async def _until_idle(engine) -> None:
-    async with asyncio.timeout(10):
-        while engine.active_rows():
-            await asyncio.sleep(0.005)
-
-
 LONG: dict[str, Any] = {**HELLO, "max_tokens": 450, "logit_bias": {"1": -100}}
 """Token 1 is the end token: this would go on for long."""
 
 
-async def test_a_client_that_leaves_a_stream_frees_its_row(client, engine, served, llama, make_call) -> None:
+async def test_a_client_that_leaves_a_stream_frees_its_row(client, engine, served, llama, make_call, until) -> None:
     body = make_call("chat", served(llama), **LONG, stream=True)
     async with client.stream("POST", "/engine/v1/chat", json=body) as reply:
         async for _ in reply.aiter_bytes():
             break
         assert engine.active_rows() == 1
-    await _until_idle(engine)
+    await until(lambda: not engine.active_rows())
     assert (await client.post("/engine/v1/unload", json={"name": "tiny-llama"})).json()["unloaded"] is True
 
 
-async def test_a_client_that_leaves_a_plain_request_frees_its_row(client, engine, served, llama) -> None:
+async def test_a_client_that_leaves_a_plain_request_frees_its_row(client, engine, served, llama, until) -> None:
     task = asyncio.create_task(client.ask("chat", served(llama), **LONG))
-    while not engine.active_rows():
-        await asyncio.sleep(0.001)
+    await until(engine.active_rows)
     task.cancel()
-    await _until_idle(engine)
+    await until(lambda: not engine.active_rows())
 
 
 async def test_a_failure_in_the_midst_of_a_stream_is_a_last_frame_with_the_error(

@@ -340,7 +340,7 @@ async def test_the_adapter_brings_its_own_tokenizer(
     assert model.tokenizer.decode(found) == "only this"
 
 
-async def test_close_ends_what_is_running(make_engine, llama, served) -> None:
+async def test_close_ends_what_is_running(make_engine, llama, served, until) -> None:
     engine = make_engine()
 
     async def ask() -> list[int]:
@@ -348,8 +348,7 @@ async def test_close_ends_what_is_running(make_engine, llama, served) -> None:
             return await ids(model, PROMPT, greedy(400))
 
     task = asyncio.create_task(ask())
-    while not engine.active_rows():
-        await asyncio.sleep(0.001)
+    await until(engine.active_rows)
     await engine.close()
     with pytest.raises(Unavailable, match="unloaded"):
         await task

@@ -12,6 +12,7 @@ import structlog
 import torch
 import uvicorn
 from fastapi import FastAPI
+from transformers.utils.logging import disable_progress_bar
 
 from tunesmith.base_models.fetch import local_folder
 from tunesmith.engines.app import create_app
@@ -30,6 +31,7 @@ def run(settings: EngineSettings) -> None:
     """Serves until SIGINT or SIGTERM; returns when everything is stopped, within 10 s. Raises OSError: port busy."""
     configure(json_lines=settings.log_json)
     torch.set_num_threads(settings.threads)
+    disable_progress_bar()
     with _listen(settings) as listener:
         asyncio.run(_serve(settings, listener))
 
@@ -48,13 +50,14 @@ def _listen(settings: EngineSettings) -> socket.socket:
 
 
 async def _serve(settings: EngineSettings, listener: socket.socket) -> None:
-    secret = settings.secret or secrets.token_urlsafe(32)
+    secret = settings.secret.get_secret_value() if settings.secret else secrets.token_urlsafe(32)
+    hub_token = settings.hub_token.get_secret_value() if settings.hub_token else None
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     url = settings.public_url or f"http://{host}:{listener.getsockname()[1]}"
-    async with _client(settings) as files, _client(settings, key=settings.worker_key) as http:
+    async with _client(settings) as files, _client(settings, key=settings.worker_key.get_secret_value()) as http:
         artifacts = Artifacts(settings.models_dir / "engine-cache", files, limit_bytes=settings.cache_bytes)
         engine = TransformersEngine(
-            settings, artifacts, lambda entry: local_folder(entry, settings.models_dir, hub_token=settings.hub_token)
+            settings, artifacts, lambda entry: local_folder(entry, settings.models_dir, hub_token=hub_token)
         )
         registration = Registration(http, engine, f"engine-{secrets.token_hex(8)}", url, secret)
         app = create_app(engine, secret)

@@ -36,5 +36,5 @@ def size_bytes(folder: Path, dtype: torch.dtype) -> int:
     count = 0
     for path in folder.glob("*.safetensors"):
         with safe_open(path, framework="pt") as weights:
-            count += sum(math.prod(weights.get_slice(name).get_shape()) for name in weights.keys())
+            count += sum(math.prod(weights.get_slice(name).get_shape()) for name in list(weights.keys()))
     return count * dtype.itemsize

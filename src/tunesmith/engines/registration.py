@@ -31,6 +31,8 @@ class Registration:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     failures: int = 0
     """In a row."""
+    known: bool = False
+    """Whether the server has answered once."""
 
     async def keep(self) -> None:
         """Registers, then again at each heartbeat, without end."""
@@ -48,8 +50,9 @@ class Registration:
             registered = EngineRegistered.model_validate_json(reply.content)
         except (httpx.HTTPError, ValueError) as e:
             return self._failed(e)
-        if self.failures or registered.engine_id != self.engine_id:
+        if self.failures or not self.known:
             log.info("engine.registered", engine_id=registered.engine_id, url=self.url, after_failures=self.failures)
+        self.known = True
         self.failures = 0
         return registered.heartbeat_s
 

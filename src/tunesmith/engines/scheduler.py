@@ -170,7 +170,13 @@ class DecodeLoop:
                 return
             self._waiting.popleft()
             if not run.cancelled:
-                self._active.append(Batch(run, prompt, self._weights.new_cache()))
+                self._begin(run, prompt)
+
+    def _begin(self, run: DecodeRun, prompt: int) -> None:
+        try:
+            self._active.append(Batch(run, prompt, self._weights.new_cache()))
+        except Exception as e:  # noqa: BLE001  as in _advance_or_fail
+            self._fail(run, e)
 
     def _drain(self) -> None:
         while not self._inbox.empty():
@@ -189,10 +195,13 @@ class DecodeLoop:
             if not batch.wanted_rows:
                 self._active.remove(batch)
                 batch.run.prompt_done()
-        except Exception as e:  # one request's failure must not stop the others on this thread
-            log.exception("generation.failed", error_type=type(e).__name__)
+        except Exception as e:  # noqa: BLE001  one request's failure must not stop the others on this thread
             self._active.remove(batch)
-            batch.run.fail(Internal(f"The model failed while generating: {type(e).__name__}: {e}"))
+            self._fail(batch.run, e)
+
+    def _fail(self, run: DecodeRun, error: Exception) -> None:
+        log.error("generation.failed", exc_info=error)
+        run.fail(Internal(f"The model failed while generating: {type(error).__name__}: {error}"))
 
     def _advance(self, batch: Batch) -> None:
         """One forward pass: a slice of the prompt, or a token for each row."""

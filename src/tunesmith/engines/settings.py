@@ -6,7 +6,7 @@ from typing import Literal
 
 import platformdirs
 import psutil
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -34,9 +34,9 @@ class EngineSettings(BaseSettings):
         default="http://127.0.0.1:8000", validation_alias=AliasChoices("TUNESMITH_URL", "FINETUNE_SERVER_URL")
     )
     """Where the server answers. Also `TUNESMITH_URL`."""
-    worker_key: str = Field(default="", validation_alias=AliasChoices("FINETUNE_WORKER_KEY"))
+    worker_key: SecretStr = Field(default=SecretStr(""), validation_alias=AliasChoices("FINETUNE_WORKER_KEY"))
     """The worker key with which the engine registers. `FINETUNE_WORKER_KEY`."""
-    hub_token: str | None = Field(default=None, validation_alias=AliasChoices("HF_TOKEN"))
+    hub_token: SecretStr | None = Field(default=None, validation_alias=AliasChoices("HF_TOKEN"))
     """For gated base models. `HF_TOKEN`."""
     host: str = "127.0.0.1"
     """Where the engine listens. Only the server calls it: leave it on loopback when both share a machine."""
@@ -44,7 +44,7 @@ class EngineSettings(BaseSettings):
     """0 takes a free port; the registration tells the server which."""
     public_url: str | None = None
     """How the server reaches this engine, when that is not http://host:port."""
-    secret: str | None = None
+    secret: SecretStr | None = Field(default=None, min_length=16, max_length=128)
     """What the server must send as Bearer; a fresh random one by default, told by the registration."""
     models_dir: Path = Field(default_factory=_default_models_dir)
     """Folder of base weights (shared with the worker) and, under engine-cache/, of tuned models."""
