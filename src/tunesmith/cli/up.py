@@ -64,7 +64,6 @@ async def _serve(settings: "UpSettings") -> None:
     from tunesmith.cli.processes import supervisor
 
     _cancel_on_signals()
-    settings.say(f"starting in {settings.data_dir}; logs are in {settings.data_dir / 'logs'}")
     try:
         async with supervisor.running(settings) as children:
             typer.echo(f"ready {settings.url}")

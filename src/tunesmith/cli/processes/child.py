@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,12 +29,14 @@ class Child:
 
     name: str
     arguments: list[str]
-    """Of `tunesmith`."""
+    """Of the program."""
     environment: Callable[[], Mapping[str, str]]
     log: Path
     say: Callable[[str], None]
     on_start: Callable[[], None] = lambda: None
+    program: tuple[str, ...] = (sys.executable, "-m", "tunesmith.cli.main")
     clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     stopping: bool = False
     failures: int = 0
     process: asyncio.subprocess.Process | None = None
@@ -45,7 +47,7 @@ class Child:
         self._shorten_log()
         with self.log.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "tunesmith.cli.main", *self.arguments,
+                *self.program, *self.arguments,
                 stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
                 env={**os.environ, **self.environment(), SUPERVISOR: str(os.getpid())},
             )  # fmt: skip
@@ -64,7 +66,7 @@ class Child:
             self.failures = 0 if self.clock() - began > STEADY_S else self.failures + 1
             wait_s = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** (self.failures - 1)) if self.failures else FIRST_WAIT_S
             self.say(f"{self.name} {_ended(code)}; starting it again in {wait_s:.1f} s. Its log: {self.log}")
-            await asyncio.sleep(wait_s)
+            await self.sleep(wait_s)
             if not self.stopping:
                 await self.start()
 

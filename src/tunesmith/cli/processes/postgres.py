@@ -1,6 +1,7 @@
 """The last resort for the embedded PostgreSQL: the server stops it by itself unless it was killed."""
 
 import contextlib
+import fcntl
 import signal
 from pathlib import Path
 
@@ -10,9 +11,9 @@ FAST_STOP_S = 2.0
 
 
 def stop(data_dir: Path) -> None:
-    """Stops a PostgreSQL that still runs on the data folder; nothing happens when none does."""
+    """Stops a PostgreSQL that still runs on the data folder; nothing happens when none does, or a server uses it."""
     process = _postmaster(data_dir / "postgres")
-    if process is None:
+    if process is None or _has_server(data_dir):
         return
     with contextlib.suppress(psutil.Error):
         # SIGINT is PostgreSQL's fast shutdown: sessions are ended, what was committed is kept.
@@ -23,6 +24,16 @@ def stop(data_dir: Path) -> None:
             process.send_signal(signal.SIGQUIT)
             with contextlib.suppress(psutil.TimeoutExpired):
                 process.wait(1)
+
+
+def _has_server(data_dir: Path) -> bool:
+    """Whether a live server holds the folder: one that was started by hand, not by this `up`."""
+    try:
+        with (data_dir / "server.lock").open("a+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    return False
 
 
 def _postmaster(folder: Path) -> psutil.Process | None:

@@ -63,6 +63,7 @@ async def running(settings: UpSettings) -> AsyncGenerator["Supervisor"]:
     try:
         end_leftovers(pid_file.leftovers, settings.say)
         check_port(settings.host, settings.port)
+        settings.say(f"starting in {settings.data_dir}; logs are in {settings.data_dir / 'logs'}")
         await supervisor.start()
         yield supervisor
     finally:
