@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from typing import cast
 
+import psycopg
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from starlette.exceptions import HTTPException
 
 from tunesmith.schemas.errors import (
@@ -27,6 +29,7 @@ __all__ = ["install", "invalid_from", "request_id", "response_for", "unexpected"
 
 log = structlog.get_logger()
 
+_AWAY = (OperationalError, InterfaceError)
 _PARSING = "The body could not be read. Send UTF-8 JSON, or multipart/form-data where a file is wanted."
 
 
@@ -91,22 +94,21 @@ async def _starlette(request: Request, error: Exception) -> Response:
 
 def unexpected(request: Request, error: Exception) -> Response:
     """What nobody foresaw: a fault of the input or the database where it is one, else 500 with an incident id."""
-    from psycopg.errors import DiskFull
-    from sqlalchemy.exc import DataError, InterfaceError, OperationalError
-
-    if isinstance(error, OperationalError) and isinstance(error.orig, DiskFull):
-        log.error("database.disk_full", path=request.scope["path"])
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    path = request.scope["path"]
+    if isinstance(cause, psycopg.errors.DiskFull):
+        log.error("database.disk_full", path=path)
         return response_for(request, StorageFull("The database's disk is full. Free some space, then try again."))
-    if isinstance(error, (OperationalError, InterfaceError)):
-        log.warning("database.away", path=request.scope["path"], reason=type(error).__name__)
+    if isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError) or isinstance(error, _AWAY):
+        log.warning("database.away", path=path, reason=type(cause).__name__)
         return response_for(request, Unavailable("The database is busy or away. Try again in a moment."))
-    if isinstance(error, (DataError, UnicodeEncodeError)):
-        log.warning("request.unstorable", path=request.scope["path"], exc_info=error)
+    if isinstance(cause, psycopg.DataError | UnicodeEncodeError):
+        log.warning("request.unstorable", path=path, exc_info=error)
         return response_for(
             request, Invalid("A value of the request cannot be stored: a NUL or broken character, or a number too big.")
         )
     incident = f"inc_{request_id(request).removeprefix('req_')}"
-    log.error("request.failed", incident=incident, method=request.method, path=request.scope["path"], exc_info=error)
+    log.error("request.failed", incident=incident, method=request.method, path=path, exc_info=error)
     return response_for(request, Internal(f"The server had an error. Incident {incident} is in its log; report it."))
 
 
