@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any, Protocol, TypeVar
 
@@ -33,7 +33,7 @@ class Answer(Protocol):
     """A chat or completion that has begun."""
 
     async def answer(self) -> dict[str, Any]: ...
-    def frames(self) -> AsyncIterator[bytes]: ...
+    def frames(self) -> AsyncGenerator[bytes]: ...
 
 
 def create_app(engine: Engine, secret: str) -> FastAPI:
@@ -110,7 +110,7 @@ async def _reply(
 class FrameResponse(StreamingResponse):
     """Server-sent events that give the model back, and end the generation, when the last is sent or the client goes."""
 
-    def __init__(self, first: bytes, rest: AsyncIterator[bytes], holding: AsyncExitStack) -> None:
+    def __init__(self, first: bytes, rest: AsyncGenerator[bytes], holding: AsyncExitStack) -> None:
         self._rest = rest
         self._holding = holding
         super().__init__(
@@ -128,7 +128,7 @@ class FrameResponse(StreamingResponse):
         try:
             await super().__call__(scope, receive, send)
         finally:
-            await self._rest.aclose()  # pyright: ignore[reportAttributeAccessIssue]  an async generator, always
+            await self._rest.aclose()
             await self._holding.aclose()
 
 

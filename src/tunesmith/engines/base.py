@@ -130,6 +130,6 @@ class Engine(Protocol):
         """Frees the model's memory; False when none of that name is loaded. Raises InUse while it answers."""
         ...
 
-    async def close(self) -> None:
-        """Ends every run and frees everything."""
+    async def close(self) -> bool:
+        """Ends every run and frees everything; False when a thread is still busy with a load."""
         ...

@@ -2,7 +2,8 @@
 
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,10 +52,11 @@ class Chat:
         texts = [""] * self.request.n
         logprobs: list[list[dict[str, Any]]] = [[] for _ in texts]
         finishes: list[str | None] = [None] * self.request.n
-        async for row, piece in self.choices.pieces():
-            texts[row] += piece.text
-            logprobs[row] += self._entries(piece)
-            finishes[row] = piece.finish
+        async with aclosing(self.choices.pieces()) as pieces:
+            async for row, piece in pieces:
+                texts[row] += piece.text
+                logprobs[row] += self._entries(piece)
+                finishes[row] = piece.finish
         return {
             **self._head("chat.completion"),
             "choices": [
@@ -69,19 +71,20 @@ class Chat:
             "usage": self._usage(),
         }
 
-    async def frames(self) -> AsyncIterator[bytes]:
+    async def frames(self) -> AsyncGenerator[bytes]:
         """The chunks. The first one comes with the first token, so that an earlier failure has an HTTP status."""
         begun = False
-        async for row, piece in self.choices.pieces():
-            if not begun:
-                begun = True
-                for index in range(self.request.n):
-                    yield self._chunk(index, {"role": "assistant", "content": "", "refusal": None})
-            entries = self._entries(piece)
-            if piece.text or entries:
-                yield self._chunk(row, {"content": piece.text}, entries)
-            if piece.finish is not None:
-                yield self._chunk(row, {}, finish=piece.finish)
+        async with aclosing(self.choices.pieces()) as pieces:
+            async for row, piece in pieces:
+                if not begun:
+                    begun = True
+                    for index in range(self.request.n):
+                        yield self._chunk(index, {"role": "assistant", "content": "", "refusal": None})
+                entries = self._entries(piece)
+                if piece.text or entries:
+                    yield self._chunk(row, {"content": piece.text}, entries)
+                if piece.finish is not None:
+                    yield self._chunk(row, {}, finish=piece.finish)
         if self._include_usage:
             yield frame({**self._head("chat.completion.chunk"), "choices": [], "usage": self._usage()})
         yield DONE

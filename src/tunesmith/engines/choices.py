@@ -1,6 +1,6 @@
 """The rows of a run as they become text, for chat and completions alike."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 
 from tunesmith.engines.base import Model, PromptScores, Run
@@ -22,7 +22,7 @@ class Choices:
     def __post_init__(self) -> None:
         self._rows = [RowText(self.model.token_bytes, self.stops) for _ in range(self.count)]
 
-    async def pieces(self) -> AsyncIterator[tuple[int, Piece]]:
+    async def pieces(self) -> AsyncGenerator[tuple[int, Piece]]:
         """(row, piece) in the order of generation; each row's last piece has its finish. Cancels the run when left."""
         ended: set[int] = set()
         try:

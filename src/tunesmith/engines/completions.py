@@ -3,7 +3,8 @@
 import secrets
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -75,29 +76,31 @@ class Completion:
         logprobs = [Logprobs() for _ in range(count)]
         finishes = ["length"] * count
         begun: set[int] = set()
-        async for row, piece in self.choices.pieces():
-            if row not in begun:
-                begun.add(row)
-                texts[row] = self._echo(row, logprobs[row])
-            self._note(row, piece, logprobs[row])
-            texts[row] += piece.text
-            finishes[row] = piece.finish or finishes[row]
+        async with aclosing(self.choices.pieces()) as pieces:
+            async for row, piece in pieces:
+                if row not in begun:
+                    begun.add(row)
+                    texts[row] = self._echo(row, logprobs[row])
+                self._note(row, piece, logprobs[row])
+                texts[row] += piece.text
+                finishes[row] = piece.finish or finishes[row]
         for row in set(range(count)) - begun:  # max_tokens 0
             texts[row] = self._echo(row, logprobs[row])
         choices = [self._choice(row, texts[row], logprobs[row], finishes[row]) for row in range(count)]
         return {**self._head(), "choices": choices, "usage": self._usage()}
 
-    async def frames(self) -> AsyncIterator[bytes]:
+    async def frames(self) -> AsyncGenerator[bytes]:
         """The chunks; with `echo` the first of each choice is its prompt."""
         begun: set[int] = set()
-        async for row, piece in self.choices.pieces():
-            logprobs = Logprobs()
-            text = "" if row in begun else self._echo(row, logprobs)
-            begun.add(row)
-            self._note(row, piece, logprobs)
-            text += piece.text
-            if text or piece.finish or logprobs.tokens:
-                yield self._chunk(self._choice(row, text, logprobs, piece.finish))
+        async with aclosing(self.choices.pieces()) as pieces:
+            async for row, piece in pieces:
+                logprobs = Logprobs()
+                text = "" if row in begun else self._echo(row, logprobs)
+                begun.add(row)
+                self._note(row, piece, logprobs)
+                text += piece.text
+                if text or piece.finish or logprobs.tokens:
+                    yield self._chunk(self._choice(row, text, logprobs, piece.finish))
         for row in range(len(self.prompts) * self.request.n):
             if row not in begun:  # max_tokens 0
                 logprobs = Logprobs()

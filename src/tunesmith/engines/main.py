@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import secrets
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -91,7 +92,9 @@ def _lifespan(
         finally:
             keeping.cancel()
             await registration.end()
-            await engine.close()
+            idle = await engine.close()
             log.info("engine.stopped")
+            if not idle:  # Python would wait for the thread, and a download may take minutes; its files are atomic
+                os._exit(0)
 
     return lifespan

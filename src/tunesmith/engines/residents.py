@@ -48,6 +48,8 @@ class Residents(Generic[Thing]):
         self._residents: dict[str, Resident[Thing]] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._coming_bytes = 0
+        self.abandoned = 0
+        """Loads that were under way at `close`; a thread may still be busy with each."""
         self._clock = itertools.count(1)
 
     @contextlib.asynccontextmanager
@@ -85,7 +87,9 @@ class Residents(Generic[Thing]):
                         "The engine's memory is full of models that are answering now. Try again in a moment.",
                         code="engine_busy",
                     )
-                await self._free(min(idle, key=lambda r: r.used))
+                oldest = min(idle, key=lambda r: r.used)
+                del self._residents[oldest.key]
+                await self._end(oldest)
             yield
         finally:
             self._coming_bytes -= size_bytes
@@ -104,12 +108,15 @@ class Residents(Generic[Thing]):
             inside = [r for r in self._residents.values() if r.loading.parent == resident.key]
             if any(r.uses for r in inside) or resident.uses > len(inside):
                 raise InUse(f"The model '{name}' is answering a request. Unload it when it has finished.")
-            for each in [*inside, resident]:
-                await self._free(each)
+            # All are taken out before the first is freed: a request that comes meanwhile loads them anew.
+            going = [each for each in [*inside, resident] if self._residents.pop(each.key, None) is not None]
+            for each in going:
+                await self._end(each)
         return bool(found)
 
     async def close(self) -> None:
         """Ends loads and frees all roots; what lives in them goes with them."""
+        self.abandoned = len(self._tasks)
         for task in self._tasks.values():
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
@@ -130,11 +137,9 @@ class Residents(Generic[Thing]):
         self._tasks[key] = task
         return task
 
-    async def _free(self, resident: Resident[Thing]) -> None:
-        # Out of the table first: whoever asks from now on loads it anew.
-        if self._residents.pop(resident.key, None) is not None:
-            await resident.loading.free()
-            log.info("model.unloaded", models=sorted(resident.names), size_bytes=resident.loading.size_bytes)
+    async def _end(self, resident: Resident[Thing]) -> None:
+        await resident.loading.free()
+        log.info("model.unloaded", models=sorted(resident.names), size_bytes=resident.loading.size_bytes)
 
     def _total(self) -> int:
         return self._coming_bytes + sum(r.loading.size_bytes for r in self._residents.values())

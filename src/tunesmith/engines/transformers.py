@@ -135,9 +135,10 @@ class TransformersEngine:
         """Frees the model; False when none of that name is loaded. A base takes its idle adapters with it."""
         return await self._residents.drop(name)
 
-    async def close(self) -> None:
-        """Ends every run and frees everything."""
+    async def close(self) -> bool:
+        """Ends every run and frees everything; False when a thread is still busy with a load."""
         await self._residents.close()
+        return self._residents.abandoned == 0
 
     def _plan(self, served: ServedModel) -> tuple[str, Load]:
         """The key of the weights and how to load them. Raises Invalid."""
