@@ -51,6 +51,7 @@ class Inputs:
                 log.warning("input.refused", job_id=reply.job_id, round=round_, reason=error.message)
                 if round_ == ROUNDS:
                     raise RunFailed(_unavailable(error)) from error
+            await self._caller.pause(round_)
             reply = await renew()
         return await asyncio.to_thread(self._place, reply)
 
@@ -78,13 +79,7 @@ class Inputs:
     def _input(self, reply: ClaimReply, file: InputFile) -> InputFile:
         found = next((d for d in reply.inputs if d.name == file.path), None)
         if found is None:
-            raise RunFailed(
-                TrainingFailure(
-                    failure_class="internal",
-                    code="internal",
-                    message=f"The claim names the file {file.path} but brings no link to it.",
-                )
-            )
+            raise _bad_claim(f"it names the file {file.path} but brings no link to it")
         target = self._run.inputs / found.sha256
         link(self._cached(found), target)
         return file.model_copy(update={"path": str(target)})
@@ -95,8 +90,10 @@ class Inputs:
         folder = self._run.inputs / name
         folder.mkdir()
         for file in files:
-            # A name that is no plain relative path is refused before anything is written.
-            safe = ArtifactFile(path=file.name, size_bytes=file.size_bytes, sha256=file.sha256).path
+            try:
+                safe = ArtifactFile(path=file.name, size_bytes=file.size_bytes, sha256=file.sha256).path
+            except ValueError as error:
+                raise _bad_claim(f"'{file.name}' of its {name} files is no plain relative path") from error
             link(self._cached(file), folder / safe)
         return str(folder)
 
@@ -123,6 +120,11 @@ def link(source: Path, target: Path) -> None:
         return  # the same file was named twice
     except OSError:
         shutil.copyfile(source, target)
+
+
+def _bad_claim(what: str) -> RunFailed:
+    message = f"The claim cannot be run: {what}."
+    return RunFailed(TrainingFailure(failure_class="internal", code="internal", message=message))
 
 
 def _unavailable(error: TunesmithError) -> TrainingFailure:

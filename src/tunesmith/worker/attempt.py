@@ -90,7 +90,7 @@ class Attempt:
             stream_max_bytes=settings.stream_max_bytes,
         )
         self.uploader = Uploader(
-            worker.client, self.caller, self.folder, clock, chunk_bytes=settings.chunk_bytes, warn=self.warn
+            worker.client, self.caller, self.folder, chunk_bytes=settings.chunk_bytes, warn=self.warn
         )
         self.child: Child | None = None
         self._background: set[asyncio.Task[None]] = set()

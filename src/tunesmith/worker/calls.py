@@ -42,12 +42,15 @@ class Caller:
                 self.obey(error)
                 if isinstance(error, refusals) or (isinstance(error, REFUSALS) and problem_of(error) is not None):
                     raise
-                pause_s = retry_after_s(error) or self._clock.backoff_s(
-                    failures, first_s=FIRST_S, longest_s=self._longest_s
-                )
                 failures += 1
                 log.warning("call.repeated", job_id=self.lease.wire.job_id, failures=failures, reason=error.message)
-            await self._clock.sleep(min(pause_s, self._longest_s))
+                asked_s = retry_after_s(error)
+            await self.pause(failures, asked_s=asked_s)
+
+    async def pause(self, failures: int, *, asked_s: float | None = None) -> None:
+        """Waits as long as the server asked, else with full jitter."""
+        backoff_s = self._clock.backoff_s(failures - 1, first_s=FIRST_S, longest_s=self._longest_s)
+        await self._clock.sleep(min(asked_s or backoff_s, self._longest_s))
 
     def obey(self, error: TunesmithError) -> None:
         """Raises Stopped(LOST), and tells everybody, when the answer is a stop order."""

@@ -24,7 +24,10 @@ def main(parent: int, command: list[str]) -> None:
                 f.write(OOM_SCORE_ADJ)
         except OSError as error:
             print(f"oom_score_adj could not be set: {error}", file=sys.stderr)
-    os.execvp(command[0], command)
+    try:
+        os.execvp(command[0], command)
+    except OSError as error:
+        sys.exit(f"The training program {command[0]} cannot be started: {error.strerror}.")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,6 @@ from tunesmith.schemas.training import RunCheckpoint
 from tunesmith.schemas.worker import UploadKind, UploadRequest, UploadTarget
 from tunesmith.worker.artifacts import LINK_REFUSALS, link
 from tunesmith.worker.calls import REFUSALS, Caller
-from tunesmith.worker.clock import Clock
 from tunesmith.worker.runs import RunFolder
 
 log = structlog.get_logger()
@@ -41,14 +40,14 @@ class Uploader:
         client: AsyncTunesmith,
         caller: Caller,
         run: RunFolder,
-        clock: Clock,
         *,
         chunk_bytes: int,
         warn: Callable[[str], None],
     ) -> None:
-        self._client, self._caller, self._run, self._clock = client, caller, run, clock
+        self._client, self._caller, self._run = client, caller, run
         self._chunk_bytes = chunk_bytes
         self._warn = warn
+        self._bytes_through = 0
         self._waiting: deque[Waiting] = deque()
         self._current: Waiting | None = None
         self._changed = asyncio.Condition()
@@ -100,23 +99,24 @@ class Uploader:
         lease = self._caller.lease.wire
         request = UploadRequest(epoch=lease.epoch, kind=kind, step=step, manifest=manifest, metrics=metrics)
         paths = {file.sha256: folder / file.path for file in manifest}
-        rounds = 0
+        rounds, through = 0, self._bytes_through
         while True:
             reply = await self._caller.persist(lambda: self._client.worker.uploads(lease, request))
             if reply.committed:
                 return reply.upload_id
             try:
                 for target in reply.targets:
-                    rounds = 0 if await self._send_file(target, paths[target.sha256]) else rounds
+                    await self._send_file(target, paths[target.sha256])
                 upload_id = reply.upload_id
                 await self._caller.persist(lambda upload_id=upload_id: self._client.worker.commit(lease, upload_id))
                 return reply.upload_id
             except (*LINK_REFUSALS, OffsetMismatch, _Unmoved) as error:
-                rounds += 1
+                rounds = rounds + 1 if self._bytes_through == through else 1
+                through = self._bytes_through
                 if rounds > ROUNDS:
                     raise Unprocessable(f"The server took no bytes of {kind} {step}: {error}") from error
                 log.warning("upload.resumed", job_id=lease.job_id, kind=kind, step=step, reason=str(error))
-                await self._clock.sleep(self._clock.backoff_s(rounds, first_s=0.5, longest_s=30))
+                await self._caller.pause(rounds)
 
     async def _upload(self, waiting: Waiting) -> None:
         """One checkpoint; a refusal is told and costs the checkpoint, not the run."""
@@ -130,17 +130,18 @@ class Uploader:
         finally:
             await asyncio.to_thread(shutil.rmtree, waiting.folder, ignore_errors=True)
 
-    async def _send_file(self, target: UploadTarget, path: Path) -> bool:
-        """Sends one file from the server's offset on; True when any byte got through."""
-        offset, moved, mismatches = target.offset, False, 0
-        while offset < target.size_bytes or (target.size_bytes == 0 and not moved):
+    async def _send_file(self, target: UploadTarget, path: Path) -> None:
+        """Sends one file from the server's offset on; an empty file is one empty request."""
+        offset, mismatches, told = target.offset, 0, False
+        while offset < target.size_bytes or not (target.size_bytes or told):
             chunk = await asyncio.to_thread(_read_at, path, offset, self._chunk_bytes)
             try:
                 offset = await self._caller.persist(
                     lambda offset=offset, chunk=chunk: self._client.worker.upload_chunk(target.url, offset, chunk),
                     refusals=LINK_REFUSALS,
                 )
-                moved, mismatches = True, 0
+                told, mismatches = True, 0
+                self._bytes_through += len(chunk)
             except OffsetMismatch as error:
                 # An answer was lost, or the server was restored: its own offset is the true one.
                 mismatches += 1
@@ -149,7 +150,6 @@ class Uploader:
                 offset = error.offset
             if offset > target.size_bytes:
                 raise _Unmoved(f"{path.name}: the server has more bytes than the file")
-        return moved
 
 
 class _Unmoved(Exception):
