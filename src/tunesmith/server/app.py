@@ -17,17 +17,23 @@ from tunesmith.server.accounts import service as accounts
 from tunesmith.server.clock import Clock
 from tunesmith.server.db import Database
 from tunesmith.server.edge import Edge
+from tunesmith.server.inference import generate_routes, openai_routes
 from tunesmith.server.inference import worker_routes as engine_routes
 from tunesmith.server.inference.engine_client import EngineClient
 from tunesmith.server.metrics import Metrics
 from tunesmith.server.settings import Settings
+from tunesmith.server.storage import routes as storage_routes
+from tunesmith.server.storage.blobs import BlobStore
 
 log = structlog.get_logger()
 
 ROUTERS = (
     account_routes.router,
+    openai_routes.router,
+    generate_routes.router,
     engine_routes.router,
     operations.router,
+    storage_routes.router,
 )
 STREAMED = (("POST", "/v1/files"), ("PATCH", "/worker/v1/uploads/"))
 """Routes that read their bodies piece by piece, with limits of their own."""
@@ -83,8 +89,11 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         db: Database = app.state.db
         stack.push_async_callback(db.close)
         stack.push_async_callback(app.state.engines.close)
+        settings: Settings = app.state.settings
+        app.state.blobs = BlobStore(settings.blob_url or settings.data_dir / "blobs")
+        stack.callback(app.state.blobs.close)
         async with db.session() as session:
-            await accounts.ensure_first_start(session, app.state.settings.data_dir)
+            await accounts.ensure_first_start(session, settings.data_dir)
             app.state.secrets = {label: await accounts.secret(session, label) for label in SECRET_LABELS}
         log.info("server.started", version=__version__)
         yield

@@ -92,7 +92,7 @@ async def ask(
 async def _plan(request: Request, caller: Caller, name: str, work: Work) -> Plan:
     state = request.app.state
     db: Database = state.db
-    sign = partial(links.sign, state.secrets["link"], life_s=state.settings.signed_url_life_s)
+    sign = partial(links.sign, state.secrets["link"], life_s=state.settings.signed_url_life_s, now=state.clock.now())
     client: EngineClient = state.engines
     async with db.session() as session:
         served = await models.served(session, caller, state.catalog, name, sign)
