@@ -15,7 +15,7 @@ from transformers import PreTrainedModel
 from tunesmith.training.base_model import Precision
 from tunesmith.training.data import UNTRAINED, Row
 
-JITTER = 0.1
+JITTER = 0.25
 """Lengths are blurred by this share before sorting, so that batches differ from epoch to epoch."""
 GROUP = 50
 """Batches that are sorted together."""

@@ -121,7 +121,6 @@ def fine_tune(run: Run, base: Base, plan: Plan) -> Tuned:
         round_to_stored_type(model, base)
         look.forget()
     run.progress.phase("evaluating")
-    # A stop from here on needs nothing saved that the last step's checkpoint does not hold.
     with trainer.kept_on_stop():
         after = look.scores or look.at_all()
     before = {name: Scores.from_lists(lists) for name, lists in memory.before.items()}
@@ -286,7 +285,7 @@ def _train(run: Run, base: Base, plan: Plan, model: Any, memory: Memory, look: _
     )
     callback.trainer = trainer
     look.forget()
-    with run.switch.deferred():
+    with run.switch.deferred(), trainer.kept_on_stop():
         trainer.train(resume_from_checkpoint=run.spec.resume_path)
     return trainer
 

@@ -44,6 +44,8 @@ class Memory:
     """Held-out set -> (loss summed over tokens, units, trained tokens, correct tokens) of each record at the start."""
     duration_s: float = 0.0
     train_loss: float = 0.0
+    published_step: int = 0
+    """The newest epoch's end whose held-out loss was told and whose model was published."""
 
 
 class ResumableTrainer(SFTTrainer):
@@ -105,7 +107,7 @@ class ResumableTrainer(SFTTrainer):
 
     @contextmanager
     def kept_on_stop(self) -> Generator[None]:
-        """When a stop interrupts what is done within, after the last step, write that step's checkpoint first."""
+        """When a stop interrupts what is done within, write the newest step's checkpoint first."""
         try:
             yield
         except Stopped:

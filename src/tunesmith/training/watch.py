@@ -76,6 +76,8 @@ class LoopCallback(TrainerCallback):
         self._tokens_seen = round(self._watch.total_tokens * state.global_step / max(1, self._watch.total_steps))
         if state.global_step == 0:
             self.trainer.remember_rng()
+        elif self._is_epoch_end(state) and self.trainer.memory.published_step < state.global_step:
+            self._end_of_epoch(state)  # the stop came between the epoch's last step and its publication
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self.trainer.order.epoch = state.global_step // self._watch.steps_per_epoch
@@ -88,7 +90,7 @@ class LoopCallback(TrainerCallback):
         self.trainer.remember_rng()
         if self._watch.switch.asked:
             control.should_training_stop = True
-        elif state.global_step % self._watch.steps_per_epoch != 0:
+        elif not self._is_epoch_end(state):
             control.should_save = self._save_is_due(1.0)
 
     def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
@@ -97,7 +99,7 @@ class LoopCallback(TrainerCallback):
             self._tell_step(state, logs["learning_rate"], logs["grad_norm"])
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        whole = state.global_step > 0 and state.global_step % self._watch.steps_per_epoch == 0
+        whole = self._is_epoch_end(state)
         if whole and not self._watch.switch.asked:
             self._end_of_epoch(state)
         last = state.global_step >= self._watch.total_steps
@@ -141,7 +143,7 @@ class LoopCallback(TrainerCallback):
         return step % every == 0 and step % self._watch.steps_per_epoch != 0
 
     def _eta_s(self, state: Any) -> float | None:
-        tokens, seconds = (sum(column) for column in zip(*self._recent, strict=True))
+        tokens, seconds = sum(t for t, _ in self._recent), sum(s for _, s in self._recent)
         if len(self._recent) < min(3, self._watch.total_steps) or tokens == 0:
             return None
         epochs_left = (self._watch.total_steps - state.global_step) / self._watch.steps_per_epoch
@@ -164,6 +166,10 @@ class LoopCallback(TrainerCallback):
         watch.publish(watch.out / path)
         watch.progress.checkpoint("published", step, path, figures)
         checkpoints.keep_newest(watch.out / "checkpoints", "published", checkpoints.KEPT_PUBLISHED)
+        self.trainer.memory.published_step = step
+
+    def _is_epoch_end(self, state: Any) -> bool:
+        return state.global_step > 0 and state.global_step % self._watch.steps_per_epoch == 0
 
     def _save_is_due(self, share: float) -> bool:
         return self._watch.clock() - self._saved_at >= share * self._watch.interval_s
