@@ -1,7 +1,10 @@
 """A job from claim to its end, and what must not end it."""
 
 import json
+import os
+import signal
 
+import psutil
 import pytest
 from fastapi import Response
 
@@ -90,8 +93,13 @@ async def test_a_stop_order_for_another_epoch_or_job_is_not_for_us(floor, board,
 async def test_cancel_ends_the_child_at_once_without_further_calls(floor, board):
     async with floor.worker("--hold-at", "2", "--slow-stop", "--orphan") as hand:
         await hand.until(lambda: len(board.streams["metrics"]) == 2)
+        (noted,) = (hand.worker.settings.folder / "runs").glob("*/child.pid")
+        child = psutil.Process(json.loads(noted.read_text())["pid"])
+        family = [child, *child.children()]
+        assert len(family) == 2
         board.status = "cancelled"
         await hand.until_idle()
+        await hand.until(lambda: all(not p.is_running() or p.status() == "zombie" for p in family))
         after = board.calls[-6:]
         assert not any(path.endswith(("/release", "/fail", "/complete")) for _, path, _ in after)
 
@@ -215,9 +223,6 @@ async def test_a_fenced_worker_uploads_nothing_and_goes_on_when_it_is_answered(f
         reports = board.called("/report")
         await hand.until(lambda: board.called("/report") > reports + 8)
         (child,) = (hand.worker.settings.folder / "runs").glob("*/child.pid")
-        import os
-        import signal
-
         os.kill(json.loads(child.read_text())["pid"], signal.SIGTERM)  # it writes a checkpoint and exits
         await hand.until(lambda: board.called("/report") > reports + 20)
         assert board.called("/uploads") == 0

@@ -37,6 +37,28 @@ async def test_a_link_that_ran_out_is_asked_for_again(floor, board, faults):
         await hand.until_status("succeeded")
 
 
+@pytest.mark.parametrize("code", ["checksum_mismatch", "incomplete_upload"])
+async def test_bytes_that_arrived_damaged_are_sent_anew(floor, board, faults, code: str):
+    def damage():
+        for part in board.uploads["up-1-result-3"].parts.values():
+            part.clear()
+        return faults.problem(board, 422, code)
+
+    board.faults.append(faults.answers("/commit", [damage, damage]))
+    async with floor.worker() as hand:
+        await hand.until_status("succeeded")
+    assert board.called("/commit") == 3
+
+
+async def test_a_way_that_damages_all_bytes_fails_the_job_instead_of_trying_for_ever(floor, board, faults):
+    answers = [faults.problem(board, 422, "checksum_mismatch", epoch=1) for _ in range(9)]
+    board.faults.append(faults.answers("/commit", answers))
+    async with floor.worker() as hand:
+        await hand.until_status("failed")
+    assert board.called("/commit") == 4
+    assert board.failed["code"] == "checksum_mismatch"
+
+
 async def test_bytes_the_server_has_are_not_sent_twice(floor, board):
     sha = hashlib.sha256(b"adapter" * 300).hexdigest()
     board.blobs[sha] = b"adapter" * 300

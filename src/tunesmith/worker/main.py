@@ -24,26 +24,19 @@ from tunesmith.worker.settings import WorkerSettings
 
 log = structlog.get_logger()
 RECOVERY_TIMEOUT_S = 5.0
-EXIT_STOPPED = 0
-EXIT_REFUSED = 3
 
 
-def run(settings: WorkerSettings) -> int:
-    """Works until SIGTERM or Ctrl-C; the process's exit code: 0 when it was told to stop, 3 when it was refused."""
+def run(settings: WorkerSettings) -> None:
+    """Works until SIGTERM or Ctrl-C. Raises a TunesmithError when this worker can never claim."""
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(),
+            structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer(),
         ],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
-    try:
-        asyncio.run(serve(settings))
-    except TunesmithError as error:
-        print(error.message, file=sys.stderr)
-        return EXIT_REFUSED
-    return EXIT_STOPPED
+    asyncio.run(serve(settings))
 
 
 async def serve(settings: WorkerSettings) -> None:

@@ -25,18 +25,23 @@ class WorkerSettings(BaseSettings):
 
     server_url: str = Field(
         default="http://127.0.0.1:8000",
-        validation_alias=AliasChoices("TUNESMITH_URL", "FINETUNE_SERVER_URL"),
+        validation_alias=AliasChoices("TUNESMITH_WORKER_SERVER_URL", "TUNESMITH_URL", "FINETUNE_SERVER_URL"),
     )
     """Where the server answers (TUNESMITH_URL or FINETUNE_SERVER_URL)."""
     key: SecretStr | None = Field(
-        default=None, validation_alias=AliasChoices("FINETUNE_WORKER_KEY", "TUNESMITH_WORKER_KEY")
+        default=None, validation_alias=AliasChoices("TUNESMITH_WORKER_KEY", "FINETUNE_WORKER_KEY")
     )
     """The worker key (FINETUNE_WORKER_KEY); without it `worker.key` of the data folder."""
-    data_dir: Path = Field(default_factory=default_data_dir, validation_alias="TUNESMITH_DATA_DIR")
+    data_dir: Path = Field(
+        default_factory=default_data_dir,
+        validation_alias=AliasChoices("TUNESMITH_WORKER_DATA_DIR", "TUNESMITH_DATA_DIR"),
+    )
     """The data folder, for what is not named by itself."""
     work_dir: Path | None = None
     """This worker's own folder: its id, running jobs, downloaded inputs. Default: worker/ of the data folder."""
-    models_dir: Path | None = Field(default=None, validation_alias="TUNESMITH_MODELS_DIR")
+    models_dir: Path | None = Field(
+        default=None, validation_alias=AliasChoices("TUNESMITH_WORKER_MODELS_DIR", "TUNESMITH_MODELS_DIR")
+    )
     """Unpacked base weights, shared by the workers of a machine. Default: models/ of the data folder."""
     name: str | None = Field(default=None, pattern=r"^[A-Za-z0-9._-]{1,48}$")
     """The start of the worker's id as the server shows it. Default: the host's name."""

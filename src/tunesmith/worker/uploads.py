@@ -22,6 +22,10 @@ from tunesmith.worker.runs import RunFolder
 log = structlog.get_logger()
 ROUNDS = 8
 """Times in a row that new links are asked for although no byte got through."""
+ASK_AGAIN = ("checksum_mismatch", "incomplete_upload", "upload_closed")
+"""Refusals that the next answer to `uploads` puts right: it says what is lacking now, or that all is committed."""
+SENT_ANEW = 3
+"""Times that bytes which arrived damaged are sent anew."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,7 @@ class Uploader:
         lease = self._caller.lease.wire
         request = UploadRequest(epoch=lease.epoch, kind=kind, step=step, manifest=manifest, metrics=metrics)
         paths = {file.sha256: folder / file.path for file in manifest}
-        rounds, through = 0, self._bytes_through
+        rounds, through, returned = 0, self._bytes_through, 0
         while True:
             reply = await self._caller.persist(lambda: self._client.worker.uploads(lease, request))
             if reply.committed:
@@ -110,6 +114,11 @@ class Uploader:
                 upload_id = reply.upload_id
                 await self._caller.persist(lambda upload_id=upload_id: self._client.worker.commit(lease, upload_id))
                 return reply.upload_id
+            except Unprocessable as error:
+                returned += 1
+                if error.error_code not in ASK_AGAIN or returned > SENT_ANEW:
+                    raise
+                log.warning("upload.returned", job_id=lease.job_id, kind=kind, step=step, reason=error.message)
             except (*LINK_REFUSALS, OffsetMismatch, _Unmoved) as error:
                 rounds = rounds + 1 if self._bytes_through == through else 1
                 through = self._bytes_through
