@@ -43,7 +43,7 @@ def install(app: FastAPI) -> None:
 def response_for(request: Request, error: TunesmithError, headers: Mapping[str, str] | None = None) -> Response:
     """The error as the path's readers expect it."""
     extra = dict(headers or {})
-    if error.retryable and error.status in (429, 503):
+    if error.retryable and error.status in (409, 429, 503):
         extra.setdefault("retry-after", "2")
     if request.scope["path"].startswith("/worker/v1"):
         return _problem(request, error, extra)

@@ -1,8 +1,10 @@
 """Users, projects, keys, and the server's own secrets."""
 
 import datetime as dt
+from typing import Any
 
 from sqlalchemy import DateTime, ForeignKey, Index, LargeBinary, String, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tunesmith.server.db import Base
@@ -57,3 +59,18 @@ class SecretRow(Base):
 
     label: Mapped[str] = mapped_column(String(32), primary_key=True)
     value: Mapped[bytes] = mapped_column(LargeBinary(32))
+
+
+class IdempotencyRow(Base):
+    """What the first POST with an Idempotency-Key was answered; kept for 24 hours."""
+
+    __tablename__ = "idempotency_keys"
+
+    project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"), primary_key=True)
+    route: Mapped[str] = mapped_column(String(128), primary_key=True)
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    fingerprint: Mapped[bytes] = mapped_column(LargeBinary(32))
+    reply: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    created_at: Mapped[dt.datetime] = mapped_column(DateTime(timezone=True), server_default=NOW)
+
+    __table_args__ = (Index("ix_idempotency_keys_created", "created_at"),)

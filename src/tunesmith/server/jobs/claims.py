@@ -1,0 +1,131 @@
+"""A claim's answer: the spec, signed links to its files, the lease. And the wait for work, with no session held."""
+
+import random
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, LiteralString
+
+import orjson
+from fastapi import Request
+
+from tunesmith.schemas.worker import ClaimRequest
+from tunesmith.server.accounts.auth import Caller
+from tunesmith.server.accounts.tables import FIRST_PROJECT
+from tunesmith.server.db import Connection, Database
+from tunesmith.server.events.stream import Hub
+from tunesmith.server.jobs import queue, states
+from tunesmith.server.jobs.queue import Claimed, LeaseToken
+from tunesmith.server.models.service import Sign
+from tunesmith.server.settings import Settings
+
+POLL_S = (1.0, 2.0)
+"""How often to look without having been woken: a job that was sent back becomes due without a word."""
+
+RESUME: LiteralString = """
+SELECT step, manifest FROM checkpoints
+WHERE job_id = %(job_id)s AND kind = 'resume' AND dropped_at IS NULL ORDER BY step DESC LIMIT 1"""
+
+
+@dataclass(frozen=True)
+class Lessor:
+    """What a lease is made with."""
+
+    db: Database
+    hub: Hub
+    settings: Settings
+    lease_secret: bytes
+    sign: Sign
+
+
+async def claim(lessor: Lessor, worker: Caller, body: ClaimRequest, request: Request) -> bytes | None:
+    """A leased job as ClaimReply's JSON, waiting for one up to `wait_s`; None when there is none.
+
+    A worker key of the first project, such as the installation's own worker.key, serves every project; any other key
+    only the project that it belongs to. The same claim_id again answers the same lease.
+    """
+    scope = None if worker.project_slug == FIRST_PROJECT else worker.project_id
+    ends_at = time.monotonic() + body.wait_s
+    with lessor.hub.waiter(states.QUEUE_CHANNEL) as waiter:
+        held = await _greet(lessor, worker, scope, body)
+        if held is not None:
+            return held
+        while True:
+            reply = await _try(lessor, scope, body)
+            left_s = ends_at - time.monotonic()
+            if reply is not None or left_s <= 0 or waiter.stopping or await request.is_disconnected():
+                return reply
+            await waiter.wait(min(left_s, random.uniform(*POLL_S)))
+
+
+async def _greet(lessor: Lessor, worker: Caller, scope: str | None, body: ClaimRequest) -> bytes | None:
+    async with lessor.db.lean() as connection:
+        job_id = await queue.greet(connection, worker, scope, body)
+        found = await queue.held(connection, job_id) if job_id is not None else None
+        return await _reply(lessor, connection, found) if found is not None else None
+
+
+async def _try(lessor: Lessor, scope: str | None, body: ClaimRequest) -> bytes | None:
+    async with lessor.db.lean() as connection:
+        found = await queue.claim(connection, scope, body, lessor.settings.start_deadline_s)
+        return await _reply(lessor, connection, found) if found is not None else None
+
+
+async def _reply(lessor: Lessor, connection: Connection, job: Claimed) -> bytes:
+    """ClaimReply as JSON. Its parts come from our own tables, so they are not validated again."""
+    token = LeaseToken(job.job_id, job.epoch, job.claim_id)
+    data = {name: job.inputs[name] for name in ("training", "validation") if job.inputs.get(name)}
+    parent = job.inputs.get("parent")
+    return orjson.dumps(
+        {
+            "job_id": job.job_id,
+            "epoch": job.epoch,
+            "lease_token": token.signed(lessor.lease_secret),
+            "ttl_s": lessor.settings.lease_ttl_s,
+            "report_s": lessor.settings.report_interval_s,
+            "spec": _spec(job, lessor.settings),
+            "inputs": [_download(file, file["name"], lessor.sign) for file in data.values()],
+            "parent": [_download(file, file["path"], lessor.sign) for file in parent] if parent is not None else None,
+            "resume": await _resume(connection, job, lessor.sign) if job.epoch > 1 else None,
+        }
+    )
+
+
+def _spec(job: Claimed, settings: Settings) -> dict[str, Any]:
+    """TrainingSpec; its paths are names of `inputs`, for which the worker puts its own."""
+    validation = job.inputs.get("validation")
+    return {
+        "job_id": job.job_id,
+        "task": job.task,
+        "method": "supervised",
+        "adaptation": job.adaptation,
+        "backend": job.backend,
+        "base": job.base,
+        "training_file": _input(job.inputs["training"]),
+        "validation_file": _input(validation) if validation else None,
+        "validation_split": job.validation_split,
+        "hyperparameters": job.wanted,
+        "seed": job.seed,
+        "checkpoint_interval_s": settings.checkpoint_interval_s,
+    }
+
+
+def _input(file: Mapping[str, Any]) -> dict[str, Any]:
+    return {"path": file["name"], "format": file["format"], "sha256": file["sha256"]}
+
+
+def _download(file: Mapping[str, Any], name: str, sign: Sign) -> dict[str, Any]:
+    return {
+        "name": name,
+        "size_bytes": file["size_bytes"],
+        "sha256": file["sha256"],
+        "url": sign(f"/storage/v1/{file['sha256']}", name=name),
+    }
+
+
+async def _resume(connection: Connection, job: Claimed, sign: Sign) -> dict[str, Any] | None:
+    """The last committed resume checkpoint."""
+    row = await (await connection.execute(RESUME, {"job_id": job.job_id})).fetchone()
+    if row is None:
+        return None
+    return {"step": row[0], "files": [_download(file, file["path"], sign) for file in row[1]]}

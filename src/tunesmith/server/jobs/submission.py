@@ -1,0 +1,213 @@
+"""Making a job: what was asked is checked against the files and the catalogue, and pinned."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from tunesmith.base_models.catalog import Catalog
+from tunesmith.schemas.errors import FileNotFound, Invalid, ModelNotFound, SpecInvalid, Unsupported
+from tunesmith.schemas.jobs import JobCreate
+from tunesmith.schemas.models import BaseModelEntry
+from tunesmith.schemas.records import RecordKind, task_of
+from tunesmith.schemas.shape import Task
+from tunesmith.server import ids
+from tunesmith.server.accounts.auth import Caller
+from tunesmith.server.datasets import service as datasets
+from tunesmith.server.datasets.tables import FileRow
+from tunesmith.server.db import driver
+from tunesmith.server.events import service as events
+from tunesmith.server.events.service import Entry
+from tunesmith.server.jobs.states import VALIDATING
+from tunesmith.server.jobs.tables import JobRow
+from tunesmith.server.models import names
+from tunesmith.server.models import service as models
+from tunesmith.server.models.service import BaseChoice
+from tunesmith.server.storage import uses
+from tunesmith.server.storage.blobs import BlobStore, Stored
+
+DEFAULT_SPLIT = 0.1
+
+
+@dataclass(frozen=True)
+class Shelves:
+    """Where a job's parts are found."""
+
+    catalog: Catalog
+    blobs: BlobStore
+
+
+async def submit(session: AsyncSession, shelves: Shelves, caller: Caller, body: JobCreate) -> JobRow:
+    """A job in validating_files, its files and its base pinned. Raises Invalid (400) naming the parameter at fault.
+
+    What is wrong inside a file is found later and fails the job; only what can be told at once is refused here.
+    """
+    _refuse_not_offered(body)
+    _refuse_unstorable(body)
+    choice = await _base(session, shelves.catalog, caller, body.model)
+    training = await _file(session, caller, body.training_file, "training_file")
+    validation = await _file(session, caller, body.validation_file, "validation_file") if body.validation_file else None
+    task = _task(body.task, training, choice.entry)
+    row = _row(caller, body, choice, task, training, validation)
+    session.add(row)
+    await session.flush()
+    held = [Stored(file["sha256"], file["size_bytes"]) for file in pinned(row.inputs)]
+    await uses.hold(session, shelves.blobs, held, project_id=row.project_id, holder=row.id)
+    await _tell(session, row)
+    await session.refresh(row)
+    return row
+
+
+def refuse_unsupported(body: Any) -> None:
+    """Raises Unsupported for what OpenAI or a later version has and this one does not, with what to do instead.
+
+    Looks at the body as it was sent, before its shape is checked, so that the reason told is the true one.
+    """
+    if not isinstance(body, Mapping):
+        return
+    method = body.get("method")
+    kind = method.get("type", "supervised") if isinstance(method, Mapping) else "supervised"
+    if kind in ("dpo", "reinforcement"):
+        raise Unsupported(
+            f"method.type '{kind}' is not offered by this version. Use 'supervised'.", param="method.type"
+        )
+    if body.get("adaptation") == "qlora":
+        raise Unsupported("adaptation 'qlora' is not offered by this version. Use 'lora'.", param="adaptation")
+    if body.get("task") in ("classification", "embedding"):
+        raise Unsupported(
+            f"task '{body['task']}' is not offered by this version. Use 'chat' or 'protein'.", param="task"
+        )
+    for name, only in (("backend", "huggingface"), ("provider", "local")):
+        if isinstance(body.get(name), str) and body[name] != only:
+            raise Unsupported(f"{name} '{body[name]}' is not offered by this version. Use '{only}'.", param=name)
+    for name in ("n_trials", "priority", "max_cost", "output_model", "project"):
+        if body.get(name) is not None:
+            raise Unsupported(f"'{name}' is not offered by this version. Leave it out.", param=name)
+
+
+def pinned(inputs: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Every file that a job depends on: {sha256, size_bytes, ...} of its data and of the model it goes on from."""
+    data = [inputs[name] for name in ("training", "validation") if inputs.get(name)]
+    return [*data, *inputs.get("parent", [])]
+
+
+def _refuse_not_offered(body: JobCreate) -> None:
+    if body.integrations:
+        raise Unsupported(
+            "'integrations' are not offered by this version. Leave it out; GET .../metrics has the figures.",
+            param="integrations",
+        )
+
+
+def _refuse_unstorable(body: JobCreate) -> None:
+    texts = [body.model, *(body.metadata or {}).keys(), *(body.metadata or {}).values()]
+    if any("\x00" in text or not _is_utf8(text) for text in texts):
+        raise SpecInvalid("Texts may hold neither NUL characters nor halves of surrogate pairs.", param="metadata")
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+async def _base(session: AsyncSession, catalog: Catalog, caller: Caller, name: str) -> BaseChoice:
+    try:
+        return await models.resolve_base(session, caller, catalog, name)
+    except ModelNotFound as e:
+        raise Invalid(
+            f"Model {name} is not available for fine-tuning or does not exist. "
+            "GET /v1/models/catalog lists the base models.",
+            param="model",
+            code="model_not_found",
+        ) from e
+
+
+async def _file(session: AsyncSession, caller: Caller, file_id: str, param: str) -> FileRow:
+    try:
+        file = await datasets.get_file(session, caller, file_id)
+    except FileNotFound as e:
+        raise SpecInvalid(
+            f"invalid {param}: {file_id}. There is no such file; POST /v1/files uploads one.", param=param
+        ) from e
+    if file.purpose != "fine-tune":
+        raise SpecInvalid(
+            f"invalid {param}: {file_id} has purpose '{file.purpose}'. Upload it with purpose 'fine-tune'.",
+            param=param,
+        )
+    return file
+
+
+def _task(wanted: Task | None, training: FileRow, entry: BaseModelEntry) -> Task:
+    """As asked, else told from the file, else the only one that the base can do."""
+    task = wanted
+    if task is None:
+        task = task_of(RecordKind(training.kind)) if training.kind else entry.tasks[0]
+    if task not in entry.tasks:
+        can = " or ".join(entry.tasks)
+        raise SpecInvalid(
+            f"Model {entry.key} is not available for fine-tuning on the task '{task}'; it can be tuned for {can}. "
+            "GET /v1/models/catalog lists the tasks of each base.",
+            param="model",
+        )
+    return task
+
+
+def _row(
+    caller: Caller, body: JobCreate, choice: BaseChoice, task: Task, training: FileRow, validation: FileRow | None
+) -> JobRow:
+    inputs: dict[str, Any] = {"training": _pin("training", training)}
+    if validation is not None:
+        inputs["validation"] = _pin("validation", validation)
+    if choice.parent is not None:
+        inputs["parent"] = list(choice.parent_files)
+    split = body.validation_split
+    if split is None:
+        split = 0.0 if validation is not None else DEFAULT_SPLIT
+    key = choice.entry.key
+    return JobRow(
+        id=ids.new_id("job"),
+        project_id=caller.project_id,
+        created_by=caller.user_id,
+        organization=caller.project_slug,
+        model=choice.parent or key,
+        base=choice.entry.model_dump(mode="json"),
+        parent_model=choice.parent,
+        model_name=names.new_name(key, caller.project_slug, body.suffix),
+        family=names.family_of(key, body.suffix),
+        training_file=body.training_file,
+        validation_file=body.validation_file,
+        inputs=inputs,
+        task=task.value,
+        adaptation=body.adaptation.value,
+        backend=body.backend,
+        provider=body.provider,
+        validation_split=split,
+        wanted=body.wanted_hyperparameters().model_dump(mode="json"),
+        seed=body.seed if body.seed is not None else secrets.randbelow(2**31),
+        suffix=body.suffix,
+        labels=body.metadata,
+        status=VALIDATING.value,
+    )
+
+
+def _pin(role: str, file: FileRow) -> dict[str, Any]:
+    """The file as the job sees it from now on, under a name of ours: a user's never becomes a path."""
+    return {
+        "name": f"{role}.{file.format or 'jsonl'}",
+        "format": file.format or "jsonl",
+        "sha256": file.sha256,
+        "size_bytes": file.size_bytes,
+    }
+
+
+async def _tell(session: AsyncSession, row: JobRow) -> None:
+    files = f"training file: {row.training_file}"
+    if row.validation_file:
+        files += f" and validation file: {row.validation_file}"
+    entries = [Entry(f"Created fine-tuning job: {row.id}"), Entry(f"Validating {files}")]
+    await events.append(await driver(session), row.id, entries)

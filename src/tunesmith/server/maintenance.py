@@ -1,0 +1,113 @@
+"""The clockwork: one loop in each server process that keeps jobs moving when nobody calls.
+
+It notes that the server is alive, reads the files of new jobs, sweeps leases and deadlines, and cleans up. What must
+happen once among several servers happens under a lock of PostgreSQL's, for the length of one sweep.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import structlog
+
+from tunesmith.schemas.errors import TunesmithError
+from tunesmith.server.accounts import idempotency
+from tunesmith.server.clock import Clock
+from tunesmith.server.datasets import service as datasets
+from tunesmith.server.db import Database
+from tunesmith.server.jobs import leftovers, reaper, validation
+from tunesmith.server.settings import Settings
+from tunesmith.server.storage.blobs import BlobStore
+from tunesmith.server.storage.garbage import collect_garbage
+
+log = structlog.get_logger()
+
+VALIDATORS = 4
+"""Jobs whose files one server reads at once."""
+CLEAN_EVERY_S = 900.0
+
+
+class Clockwork:
+    """The loops of one process. `kick` says that a new job waits to be validated."""
+
+    def __init__(self, db: Database, blobs: BlobStore, settings: Settings, clock: Clock) -> None:
+        self._db = db
+        self._blobs = blobs
+        self._settings = settings
+        self._clock = clock
+        self._kicked = asyncio.Event()
+        self._validating: set[asyncio.Task[None]] = set()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """The loops run for the length of the block; first the time that no server was alive is forgiven."""
+        downtime_s = await reaper.forgive_downtime(self._db, self._settings)
+        log.info("clockwork.started", downtime_s=round(downtime_s, 1))
+        loops = [
+            asyncio.create_task(self._every(reaper.BEAT_S, self._beat)),
+            asyncio.create_task(self._every(self._settings.sweep_interval_s, self.sweep)),
+            asyncio.create_task(self._every(CLEAN_EVERY_S, self.clean)),
+            asyncio.create_task(self._every(self._settings.sweep_interval_s, self._validate_pending, self._kicked)),
+        ]
+        try:
+            yield
+        finally:
+            for task in [*loops, *self._validating]:
+                task.cancel()
+            await asyncio.gather(*loops, *self._validating, return_exceptions=True)
+
+    def kick(self) -> None:
+        """A job waits to be validated: look at once."""
+        self._kicked.set()
+
+    async def _every(
+        self, seconds: float, work: Callable[[], Awaitable[object]], kicked: asyncio.Event | None = None
+    ) -> None:
+        """Does the work again and again; a failure is told and does not end the loop."""
+        kicked = kicked or asyncio.Event()
+        while True:
+            kicked.clear()
+            try:
+                await work()
+            except TunesmithError as e:
+                log.warning("clockwork.stumbled", work=work.__name__, reason=e.message)
+            except Exception as e:  # noqa: BLE001 -- the loop must outlive whatever one round meets
+                log.error("clockwork.failed", work=work.__name__, exc_info=e)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await kicked.wait()
+
+    async def _beat(self) -> None:
+        await reaper.beat(self._db)
+
+    async def sweep(self) -> reaper.Swept:
+        """One sweep of leases and deadlines."""
+        return await reaper.sweep(self._db, self._settings)
+
+    async def _validate_pending(self) -> None:
+        """Starts reading the files of every job that waits for it, VALIDATORS at a time."""
+        while len(self._validating) < VALIDATORS and (job_id := await validation.take(self._db)) is not None:
+            task = asyncio.create_task(self._validate(job_id))
+            self._validating.add(task)
+            task.add_done_callback(self._validated)
+
+    async def _validate(self, job_id: str) -> None:
+        try:
+            await validation.validate(self._db, self._blobs, job_id)
+        except TunesmithError as e:
+            log.warning("job.validation_stumbled", job_id=job_id, reason=e.message)
+        except Exception as e:  # noqa: BLE001 -- told, and tried again when the job's turn has run out
+            log.error("job.validation_failed", job_id=job_id, exc_info=e)
+
+    def _validated(self, task: asyncio.Task[None]) -> None:
+        self._validating.discard(task)
+        self._kicked.set()
+
+    async def clean(self) -> None:
+        """Lets go of what ended jobs held, and removes expired files, old answers and unused bytes."""
+        await leftovers.let_go(self._db, self._blobs)
+        await datasets.expire_files(self._db, self._blobs)
+        async with self._db.session() as session:
+            await idempotency.forget_expired(session)
+        await collect_garbage(self._db, self._blobs)
