@@ -20,7 +20,7 @@ class KeyCreate(Shape):
     kind: KeyKind = KeyKind.USER
     user: str | None = Field(default=None, pattern=r"^[A-Za-z0-9._-]{1,64}$")
     """Admin only: the user (and project of the same name) the key is for; made if new."""
-    expires_in_s: int | None = Field(default=None, ge=60)
+    expires_in_s: int | None = Field(default=None, ge=60, le=100 * 366 * 24 * 3600)
 
 
 class ApiKey(Shape):

@@ -45,6 +45,8 @@ def response_for(request: Request, error: TunesmithError, headers: Mapping[str, 
     extra = dict(headers or {})
     if error.retryable and error.status in (409, 429, 503):
         extra.setdefault("retry-after", "2")
+    if error.status == 401:
+        extra.setdefault("www-authenticate", "Bearer")
     if request.scope["path"].startswith("/worker/v1"):
         return _problem(request, error, extra)
     return JSONResponse(error.body(), status_code=error.status, headers=extra)

@@ -4,12 +4,12 @@ from fastapi import APIRouter
 from sqlalchemy import select, text
 
 from tunesmith.schemas.accounts import ApiKey, CreatedKey, KeyCreate, KeyKind
-from tunesmith.schemas.errors import Forbidden, NotFound
+from tunesmith.schemas.errors import Forbidden, NotFound, SpecInvalid
 from tunesmith.schemas.shape import Page
 from tunesmith.server.accounts import keys, service
 from tunesmith.server.accounts.auth import SessionDep, UserCaller
 from tunesmith.server.accounts.scope import owned
-from tunesmith.server.accounts.tables import ApiKeyRow, ProjectRow, UserRow
+from tunesmith.server.accounts.tables import FIRST_PROJECT, ApiKeyRow, ProjectRow, UserRow
 from tunesmith.server.clock import epoch_s
 
 router = APIRouter(prefix="/v1/keys", tags=["accounts"])
@@ -22,6 +22,10 @@ async def create_key(body: KeyCreate, caller: UserCaller, session: SessionDep) -
         body.kind is not KeyKind.USER or body.user not in (None, caller.user_name)
     ):
         raise Forbidden("Only an admin key may make keys of another kind or for another user.")
+    if body.user == FIRST_PROJECT:
+        raise SpecInvalid(
+            f"'{FIRST_PROJECT}' is the admin's own project. Choose another name for the user.", param="user"
+        )
     user = await service.user_named(session, body.user or caller.user_name)
     row, key = await keys.mint(session, user, body.kind, body.name, expires_in_s=body.expires_in_s)
     project = await session.get_one(ProjectRow, row.project_id)
@@ -60,7 +64,7 @@ async def revoke_key(key_id: str, caller: UserCaller, session: SessionDep) -> Ap
         )
     ).first()
     if found is None:
-        raise NotFound(f"No such key: {key_id}. `tunesmith keys ls` lists them.", param="id")
+        raise NotFound(f"No such key: {key_id}. `tunesmith keys ls` lists yours.", param="id")
     row, user, project = found
     if row.revoked_at is None:
         row.revoked_at = await session.scalar(text("SELECT tunesmith_now()"))

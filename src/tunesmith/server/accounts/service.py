@@ -22,7 +22,8 @@ async def ensure_first_start(session: AsyncSession, data_dir: Path) -> None:
     admin = await user_named(session, "admin", project_slug=FIRST_PROJECT)
     for kind in (KeyKind.ADMIN, KeyKind.WORKER):
         path = data_dir / f"{kind.value}.key"
-        if path.exists() and await keys.find(session, path.read_text().strip()) is not None:
+        kept = _read_secret(path)
+        if kept is not None and await keys.find(session, kept) is not None:
             continue
         _, key = await keys.mint(session, admin, kind, f"{kind.value} of the data folder")
         _write_secret(path, key)
@@ -52,9 +53,20 @@ async def secret(session: AsyncSession, label: str) -> bytes:
     return (await session.scalars(select(SecretRow.value).where(SecretRow.label == label))).one()
 
 
+def _read_secret(path: Path) -> str | None:
+    """What stands in the file; None when it is missing or, after a crash, holds no readable key."""
+    try:
+        text = path.read_bytes().decode("ascii").strip()
+    except (FileNotFoundError, UnicodeDecodeError):
+        return None
+    return text if text.isprintable() and text else None
+
+
 def _write_secret(path: Path, text: str) -> None:
     part = path.with_suffix(".part")
     part.unlink(missing_ok=True)
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as f:
         f.write(text + "\n")
+        f.flush()
+        os.fsync(f.fileno())
     part.replace(path)
