@@ -1,6 +1,6 @@
 """The database: one async engine over psycopg, one session a request, one commit at its edge."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any, TypeAlias, cast
 
@@ -64,7 +64,7 @@ class Database:
                 connection.execute(text("SELECT set_config('tunesmith.clock_offset', :o, true)"), {"o": f"{seconds} s"})
 
     @asynccontextmanager
-    async def session(self) -> AsyncIterator[AsyncSession]:
+    async def session(self) -> AsyncGenerator[AsyncSession]:
         """A transaction: committed when the block ends, rolled back when it raises.
 
         Raises Unavailable when no connection can be had or the one in use broke.
@@ -82,7 +82,7 @@ class Database:
             raise Unavailable(BUSY) from e
 
     @asynccontextmanager
-    async def lean(self) -> AsyncIterator[Connection]:
+    async def lean(self) -> AsyncGenerator[Connection]:
         """A transaction on psycopg alone, for the worker protocol: a third of a session's CPU, and a pool that
         users' requests cannot exhaust, so that a heartbeat always finds a connection.
 

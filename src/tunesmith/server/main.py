@@ -4,7 +4,7 @@ import fcntl
 import gc
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -52,7 +52,7 @@ def run(settings: Settings, *, ready: Callable[[str], None]) -> None:
 
 
 @contextmanager
-def _listeners(host: str, port: int) -> Iterator[list[socket.socket]]:
+def _listeners(host: str, port: int) -> Generator[list[socket.socket]]:
     """A socket for each address of `host`, bound and not yet listening, so that early callers are refused at once."""
     found: list[socket.socket] = []
     try:
@@ -84,7 +84,7 @@ def _addresses(host: str, port: int) -> list[Any]:
 
 
 @contextmanager
-def _end_by_signal() -> Iterator[None]:
+def _end_by_signal() -> Generator[None]:
     """SIGTERM and SIGINT end the block; a second one while it cleans up changes nothing."""
 
     def stop(number: int, frame: object) -> None:
@@ -101,7 +101,7 @@ def _end_by_signal() -> Iterator[None]:
 
 
 @contextmanager
-def _embedded_database(data_dir: Path) -> Iterator[str]:
+def _embedded_database(data_dir: Path) -> Generator[str]:
     """The URL of the folder's own PostgreSQL, which ends with the block. One server holds the folder."""
     with (data_dir / "server.lock").open("a+") as lock:
         _hold(lock, data_dir)

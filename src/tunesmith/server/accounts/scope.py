@@ -8,7 +8,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from tunesmith.server.accounts.auth import Caller
 from tunesmith.server.accounts.tables import FIRST_PROJECT, ProjectRow
 
-Statement = TypeVar("Statement", bound=Select[Any])
+Statement = TypeVar("Statement", bound=Select[*tuple[Any, ...]])
 
 
 class Owned(Protocol):

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, cast
 
 import structlog
@@ -92,8 +91,12 @@ async def ask(
 async def _plan(request: Request, caller: Caller, name: str, work: Work) -> Plan:
     state = request.app.state
     db: Database = state.db
-    sign = partial(links.sign, state.secrets["link"], life_s=state.settings.signed_url_life_s, now=state.clock.now())
     client: EngineClient = state.engines
+
+    def sign(path: str, **params: str) -> str:
+        life_s: float = state.settings.signed_url_life_s
+        return links.sign(state.secrets["link"], path, life_s=life_s, now=state.clock.now(), **params)
+
     async with db.session() as session:
         served = await models.served(session, caller, state.catalog, name, sign)
         if served.task not in _TASKS[work]:
