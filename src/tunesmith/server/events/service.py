@@ -22,7 +22,7 @@ CHANNEL = "tunesmith_events"
 INSERT = """
   event AS (
     INSERT INTO job_events (job_id, seq, created_at, level, type, message, data, epoch, stream_seq, step)
-    SELECT %(job_id)s, n + COALESCE((SELECT max(seq) FROM job_events WHERE job_id = %(job_id)s), 0),
+    SELECT %(job_id)s::text, n + COALESCE((SELECT max(seq) FROM job_events WHERE job_id = %(job_id)s), 0),
       tunesmith_now(), e->>'level', e->>'type', e->>'message', NULLIF(e->'data', 'null'),
       (e->>'epoch')::bigint, (e->>'stream_seq')::bigint, (e->>'step')::bigint
     FROM jsonb_array_elements(%(entries)s::jsonb) WITH ORDINALITY AS given(e, n)

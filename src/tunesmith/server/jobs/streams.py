@@ -39,7 +39,7 @@ FROM job_logs WHERE job_id = %(job_id)s AND epoch = %(epoch)s AND seq >= %(first
 
 INSERT_LOGS: LiteralString = """
 INSERT INTO job_logs (job_id, epoch, seq, created_at, stream, text)
-SELECT %(job_id)s, %(epoch)s, %(first)s + n - 1, tunesmith_now(), line->>'stream', line->>'text'
+SELECT %(job_id)s::text, %(epoch)s::bigint, %(first)s::bigint + n - 1, tunesmith_now(), line->>'stream', line->>'text'
 FROM jsonb_array_elements(%(lines)s::jsonb) WITH ORDINALITY AS given(line, n)"""
 
 

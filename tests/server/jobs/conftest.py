@@ -1,0 +1,221 @@
+"""A queue without HTTP around it: jobs put into the tables, workers that call the protocol's functions."""
+
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import select
+
+from tunesmith.schemas.accounts import KeyKind
+from tunesmith.schemas.jobs import JobStatus
+from tunesmith.schemas.training import RunStarted, TrainingResult
+from tunesmith.schemas.worker import ClaimRequest, FailRequest, ReleaseRequest, ReportRequest
+from tunesmith.server import ids
+from tunesmith.server.accounts import keys
+from tunesmith.server.accounts import service as accounts
+from tunesmith.server.accounts.auth import Caller
+from tunesmith.server.clock import Clock
+from tunesmith.server.db import Database, driver
+from tunesmith.server.events import service as events
+from tunesmith.server.jobs import protocol, queue, reaper, states
+from tunesmith.server.jobs.queue import LeaseToken
+from tunesmith.server.jobs.tables import AttemptRow, JobRow
+from tunesmith.server.settings import Settings
+
+SECRET = b"s" * 32
+BASE = {
+    "key": "protein-mini",
+    "title": "Protein mini",
+    "tasks": ["protein", "chat"],
+    "source": {"type": "bundled", "folder": "protein-mini"},
+    "licence": "Apache-2.0",
+    "parameters": 5_000_000,
+    "context": 1024,
+    "architecture": "gpt2",
+    "needs_memory_bytes": 1,
+}
+HYPERPARAMETERS = {
+    "n_epochs": 2,
+    "batch_size": 4,
+    "learning_rate_multiplier": 1.0,
+    "learning_rate": 0.001,
+    "lora_rank": 16,
+    "lora_alpha": 32,
+    "lora_dropout": 0.0,
+    "max_seq_len": 512,
+    "warmup_steps": 1,
+    "weight_decay": 0.0,
+    "max_grad_norm": 1.0,
+    "lr_schedule": "linear",
+}
+
+
+@pytest.fixture
+def started() -> RunStarted:
+    return RunStarted.model_validate(
+        {
+            "hyperparameters": HYPERPARAMETERS,
+            "total_steps": 60,
+            "n_train": 90,
+            "n_held_out": 10,
+            "trained_tokens_per_epoch": 1000,
+            "split_note": "10 records are held out",
+        }
+    )
+
+
+@pytest.fixture
+def result() -> TrainingResult:
+    return TrainingResult.model_validate(
+        {
+            "hyperparameters": HYPERPARAMETERS,
+            "steps": 60,
+            "trained_tokens": 2000,
+            "n_train": 90,
+            "n_held_out": 10,
+            "record_fingerprint": "f" * 64,
+            "metrics": {"train_loss": 1.5, "held_out_loss_before": 3.0, "held_out_loss_after": 2.0},
+            "comparisons": [],
+            "packages": {"torch": "2.13.0"},
+        }
+    )
+
+
+@dataclass
+class Floor:
+    """Jobs and workers on one database; the clock is moved by hand."""
+
+    db: Database
+    settings: Settings
+    clock: Clock
+    worker: Caller
+    owner: Caller
+    seqs: dict[LeaseToken, int] = field(default_factory=dict)
+
+    async def job(self, wanted_status: JobStatus = JobStatus.QUEUED, **columns: Any) -> str:
+        """A new job, queued unless told."""
+        job_id = ids.new_id("job")
+        given: dict[str, Any] = {
+            "id": job_id,
+            "project_id": self.owner.project_id,
+            "created_by": self.owner.user_id,
+            "organization": self.owner.project_slug,
+            "model": "protein-mini",
+            "base": BASE,
+            "model_name": f"ft:protein-mini:{self.owner.project_slug}::{ids.new_id('model')}",
+            "family": "protein-mini",
+            "training_file": "file-1",
+            "inputs": {"training": {"name": "training.fasta", "format": "fasta", "sha256": "a" * 64, "size_bytes": 9}},
+            "task": "protein",
+            "adaptation": "lora",
+            "backend": "huggingface",
+            "provider": "local",
+            "validation_split": 0.1,
+            "wanted": {},
+            "seed": 1,
+            "status": "validating_files",
+        }
+        async with self.db.session() as session:
+            session.add(JobRow(**(given | columns)))
+            await session.flush()
+            if wanted_status is not JobStatus.VALIDATING_FILES:
+                await states.change(await driver(session), job_id, states.VALIDATING, states.QUEUED, [])
+        return job_id
+
+    async def claim(
+        self, worker_id: str = "w1", *, claim_id: UUID | None = None, tasks: tuple[str, ...] = ("chat", "protein"),
+        scope: str | None = None, caller: Caller | None = None,
+    ) -> LeaseToken | None:  # fmt: skip
+        """A lease, or None."""
+        body = ClaimRequest.model_validate(
+            {
+                "worker_id": worker_id,
+                "session_id": "s1",
+                "claim_id": str(claim_id or uuid4()),
+                "wait_s": 0,
+                "capabilities": {"tasks": tasks, "cpu_count": 1, "memory_bytes": 1, "version": "1"},
+            }
+        )
+        async with self.db.lean() as connection:
+            held = await queue.greet(connection, caller or self.worker, scope, body)
+            found = (
+                await queue.held(connection, held)
+                if held
+                else await queue.claim(connection, scope, body, self.settings.start_deadline_s)
+            )
+        return LeaseToken(found.job_id, found.epoch, found.claim_id) if found else None
+
+    async def report(self, token: LeaseToken, *, report_seq: int | None = None, **fields: Any):
+        """A report with the next number."""
+        seq = report_seq or self.seqs.get(token, 0) + 1
+        self.seqs[token] = max(seq, self.seqs.get(token, 0))
+        body = ReportRequest.model_validate({"epoch": token.epoch, "report_seq": seq, **fields})
+        async with self.db.lean() as connection:
+            return await protocol.report(connection, self.settings, token, body)
+
+    async def fail(self, token: LeaseToken, failure_class: str, message: str = "no", code: str = "internal"):
+        body = FailRequest.model_validate(
+            {"epoch": token.epoch, "failure_class": failure_class, "code": code, "message": message}
+        )
+        async with self.db.lean() as connection:
+            return await protocol.fail(connection, self.settings, token, body)
+
+    async def release(self, token: LeaseToken, reason: str = "shutdown"):
+        body = ReleaseRequest.model_validate({"epoch": token.epoch, "reason": reason})
+        async with self.db.lean() as connection:
+            return await protocol.release(connection, self.settings, token, body)
+
+    async def sweep(self) -> reaper.Swept:
+        return await reaper.sweep(self.db, self.settings)
+
+    async def row(self, job_id: str) -> JobRow:
+        async with self.db.session() as session:
+            return await session.get_one(JobRow, job_id)
+
+    async def attempts(self, job_id: str) -> list[AttemptRow]:
+        async with self.db.session() as session:
+            rows = await session.scalars(
+                select(AttemptRow).where(AttemptRow.job_id == job_id).order_by(AttemptRow.epoch)
+            )
+            return list(rows)
+
+    async def messages(self, job_id: str) -> list[str]:
+        """What was told about the job, in order."""
+        async with self.db.lean() as connection:
+            return [events.shown(row).message for row in await events.after(connection, job_id, 0, 10_000)]
+
+    async def series(self, job_id: str) -> list[tuple[int, float | None]]:
+        """(step, train_loss) as the metrics list shows them."""
+        async with self.db.lean() as connection:
+            rows = await events.series(connection, job_id, 0, 10_000)
+        return [(m.step, m.values.get("train_loss")) for m in map(events.shown_metric, rows)]
+
+    async def new_caller(self, name: str, kind: KeyKind) -> Caller:
+        async with self.db.session() as session:
+            user = await accounts.user_named(session, name, project_slug="default" if name == "admin" else None)
+            row, _ = await keys.mint(session, user, kind, "t")
+            slug = "default" if name == "admin" else name
+            return Caller(row.id, kind, user.id, user.name, user.project_id, slug)
+
+
+@pytest.fixture
+async def floor(database_url: str):
+    clock = Clock()
+    db = Database(database_url, clock=clock)
+    made = Floor(db, Settings(), clock, None, None)  # type: ignore[arg-type]
+    made.worker = await made.new_caller("admin", KeyKind.WORKER)
+    made.owner = await made.new_caller("ada", KeyKind.USER)
+    yield made
+    await db.close()
+
+
+@pytest.fixture
+def points():
+    """Metric items: (step, loss) pairs as a stream's slice."""
+
+    def make(first_seq: int, *pairs: tuple[int, float]) -> dict[str, Any]:
+        items = [{"step": step, "values": {"train_loss": loss}, "at": 0.0} for step, loss in pairs]
+        return {"first_seq": first_seq, "items": items}
+
+    return make
