@@ -1,10 +1,13 @@
 """A job followed to its end by its live events: a bar with loss and time left on a terminal, lines when piped."""
 
+import time
+from collections.abc import Callable
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from tunesmith.cli.command import Cli
 from tunesmith.cli.exit_codes import WorkFailed
+from tunesmith.cli.words import duration
 
 if TYPE_CHECKING:
     from tunesmith.schemas.jobs import Job, JobEvent
@@ -40,18 +43,17 @@ def require_success(job: "Job") -> None:
 class ProgressBar:
     """One job's events on the screen. Steps move the bar; everything else is a line above it."""
 
-    def __init__(self, cli: Cli) -> None:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    def __init__(self, cli: Cli, clock: Callable[[], float] = time.monotonic) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-        self._out = cli.out
+        self._clock = clock
+        self._first: tuple[int, float] | None = None
         self._live = cli.out.is_terminal
         self._progress = Progress(
             TextColumn("  {task.description}"),
             BarColumn(bar_width=30),
             MofNCompleteColumn(),
             TextColumn("{task.fields[figures]}"),
-            TextColumn("left"),
-            TimeRemainingColumn(),
             console=cli.out,
             transient=True,
             disable=not self._live,
@@ -77,31 +79,36 @@ class ProgressBar:
 
     def _step(self, step: int, data: dict[str, Any]) -> None:
         total = data.get("total_steps")
-        figures = _figures(data)
+        trained = "train_loss" in data
+        figures = ", ".join(_figures(data) + (self._left(step, total) if trained else []))
         if self._live:
             if self._task is None:
                 self._task = self._progress.add_task("training", total=total, figures="")
-            # An event with only validation figures keeps the training loss on the screen.
             self._progress.update(self._task, completed=step, total=total)
-            if "train_loss" in data:
+            if trained:
                 self._progress.update(self._task, figures=figures)
-            else:
+            else:  # figures of held-out records alone: a line of its own, the training loss stays on the screen
                 self._line(f"  step {step}: {figures}")
             return
         percent = 100 * step // total if total else step
-        if percent // 10 > self._shown_percent // 10 or step == total or "train_loss" not in data:
+        if percent // 10 > self._shown_percent // 10 or step == total or not trained:
             self._shown_percent = percent
             self._line(f"  step {step}/{total or '?'}: {figures}")
+
+    def _left(self, step: int, total: int | None) -> list[str]:
+        """Time left at the pace since the first step that was seen."""
+        now = self._clock()
+        if self._first is None or step <= self._first[0]:
+            self._first = (step, now)
+        since, began = self._first
+        if not total or step == since or step >= total:
+            return []
+        return [f"{duration((now - began) / (step - since) * (total - step))} left"]
 
     def _line(self, text: str) -> None:
         self._progress.console.print(text, soft_wrap=True)
 
 
-def _figures(data: dict[str, Any]) -> str:
+def _figures(data: dict[str, Any]) -> list[str]:
     names = {"train_loss": "loss", "valid_loss": "held-out loss", "full_valid_loss": "held-out loss"}
-    shown = [f"{word} {float(data[name]):.3f}" for name, word in names.items() if data.get(name) is not None]
-    if data.get("eta_s") is not None:
-        from tunesmith.cli.words import duration
-
-        shown.append(f"about {duration(float(data['eta_s']))} left")
-    return ", ".join(shown)
+    return [f"{word} {float(data[name]):.3f}" for name, word in names.items() if data.get(name) is not None]

@@ -46,17 +46,17 @@ def watch(cli: Cli, job_id: JobId) -> None:
 @client_command(app, "logs")
 def logs(cli: Cli, job_id: JobId) -> None:
     """What the training program and its worker printed, oldest first."""
-    lines = []
-    page = cli.client.jobs.logs(job_id, limit=LOG_PAGE)
-    lines += page.data
-    while page.has_more:
-        page = cli.client.jobs.logs(job_id, limit=LOG_PAGE, after=page.last_id)
-        lines += page.data
-    for line in reversed(lines):
-        if cli.as_json:
-            cli.json(line)
-        else:
-            cli.print(line.text)
+    after: str | None = None
+    while True:
+        page = cli.client.jobs.logs(job_id, limit=LOG_PAGE, after=after)
+        for line in page.data:
+            if cli.as_json:
+                cli.json(line)
+            else:
+                cli.print(line.text)
+        if not page.has_more:
+            return
+        after = page.last_id
 
 
 @client_command(app, "cancel")

@@ -31,9 +31,11 @@ def up(
 
     `ready http://HOST:PORT` is the only line on stdout; the rest is told on stderr and in DIR/logs.
     """
+    from tunesmith.cli.processes.parent import end_with_supervisor
     from tunesmith.cli.processes.running import AlreadyRunning
     from tunesmith.cli.processes.supervisor import StartFailed
 
+    end_with_supervisor()
     settings = up_settings(ctx.args, data_dir, host, port, workers)
     try:
         asyncio.run(_serve(settings))

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import socket
 import time
@@ -21,6 +22,8 @@ POLL_S = 0.05
 WORKERS_STOP_S = 5.0
 SERVER_STOP_S = 3.0
 LOG_CHECK_S = 60.0
+_ERROR_LINE = re.compile(r"tunesmith: |[A-Za-z_.]+(Error|Exception|Start|Exit)\b.*:")
+"""Where a command's own message or a traceback says what happened."""
 
 
 class StartFailed(Exception):
@@ -230,4 +233,5 @@ def _text(path: Path) -> str | None:
 
 def _last_lines(child: Child) -> str:
     lines = [line for line in child.tail().splitlines() if line.strip()]
-    return f"Its log {child.log} ends with: {lines[-1] if lines else 'nothing'}"
+    told = [line for line in lines if _ERROR_LINE.match(line)]
+    return f"Its log {child.log} ends with: {(told or lines or ['nothing'])[-1]}"

@@ -1,0 +1,114 @@
+"""What the demo prints: facts, base against tuned, sequences, answers, and how to go on."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tunesmith.cli.command import Cli
+from tunesmith.cli.exit_codes import WorkFailed
+
+if TYPE_CHECKING:
+    from tunesmith.schemas.inference import GenerateReply
+    from tunesmith.schemas.models import Comparison, Estimate, ModelVersion
+
+SETS = {
+    "random": "at random from the family",
+    "clusters": "in clusters far from training",
+    "held_out": "in modules never trained on",
+}
+SHOWN_RESIDUES = 60
+LONGEST_ANSWER = 160
+
+
+def title(cli: Cli, text: str) -> None:
+    """A heading."""
+    cli.print()
+    cli.out.print(text, style="bold", soft_wrap=True)
+
+
+def say(cli: Cli, name: str, fact: str) -> None:
+    """One fact."""
+    cli.print(f"  {name:<9} {fact}")
+
+
+def comparisons(cli: Cli, model: "ModelVersion") -> None:
+    """Base against tuned on each held-out set, with 95 % intervals."""
+    for c in model.comparisons:
+        where = SETS.get(c.set, c.set)
+        cli.print(f"    {c.metric} of {c.count} records held out {where}")
+        cli.print(f"      before {_interval(c.before)}   after {_interval(c.after)}")
+        cli.out.print(
+            f"      difference {_interval(c.difference)}: {_verdict(c)}",
+            style={"better": "green", "worse": "bold red"}.get(c.verdict, "yellow"),
+            soft_wrap=True,
+        )
+
+
+def sequences(cli: Cli, reply: "GenerateReply") -> None:
+    """Ranked sequences with their identity to the nearest training sequence, shortened to a line."""
+    for s in reply.data:
+        near = "-" if s.nearest_identity is None else f"{100 * s.nearest_identity:.0f} %"
+        ended = "complete" if s.finish_reason == "stop" else "cut"
+        valid = "valid" if s.valid else "has letters that are no residues"
+        cli.print(
+            f"    {s.rank}  perplexity {s.perplexity:5.2f}   {s.length:4d} residues, {ended}, {valid}   "
+            f"identity to the nearest training sequence {near}"
+        )
+        more = "..." if len(s.sequence) > SHOWN_RESIDUES else ""
+        cli.print(f"       {s.sequence[:SHOWN_RESIDUES]}{more}")
+
+
+def answers(cli: Cli, question: str, *, before: str, after: str, documented: str) -> None:
+    """One question with the base's answer, the tuned model's, and the documentation's own."""
+    cli.print(f"    {question}")
+    cli.print(f"      base        {_line(before)}")
+    cli.out.print(f"      tuned       {_line(after)}", style="green", soft_wrap=True)
+    cli.print(f"      documented  {documented}")
+
+
+def how_to_go_on(cli: Cli, url: str, data_dir: Path, protein: "ModelVersion", chat: "ModelVersion") -> None:
+    """How to open the models, by command, curl and the OpenAI SDK."""
+    key = data_dir / "admin.key"
+    title(cli, "Use them while this runs")
+    cli.print(f"""\
+  Command line:
+    tunesmith chat {chat.id} --data-dir {data_dir}
+    tunesmith generate {protein.id} -n 3 --data-dir {data_dir}
+    tunesmith models show {protein.id} --data-dir {data_dir}
+
+  curl:
+    curl {url}/v1/chat/completions -H "Authorization: Bearer $(cat {key})" \\
+      -H "Content-Type: application/json" \\
+      -d '{{"model": "{chat.id}", "messages": [{{"role": "user", "content": "What does `json.loads(s)` do?"}}]}}'
+
+  OpenAI SDK:
+    from openai import OpenAI
+    client = OpenAI(base_url="{url}/v1", api_key=open("{key}").read().strip())
+    print(client.chat.completions.create(
+        model="{chat.id}",
+        messages=[{{"role": "user", "content": "What does `json.loads(s)` do?"}}],
+    ).choices[0].message.content)
+
+  The API's description: {url}/docs""")
+
+
+def raise_if_worse(models: "Sequence[ModelVersion]") -> None:
+    """Raises WorkFailed, naming each set on which a tuned model is worse than its base."""
+    worse = [f"{m.id}: {c.sentence}" for m in models for c in m.comparisons if c.verdict == "worse"]
+    if worse:
+        raise WorkFailed("A tuned model is worse on held-out records. " + " ".join(worse))
+
+
+def _interval(found: "Estimate") -> str:
+    return f"{found.value:.3g} ({found.low:.3g} to {found.high:.3g})"
+
+
+def _verdict(c: "Comparison") -> str:
+    if c.verdict == "undecided":
+        return "undecided, the interval holds zero"
+    return f"{c.verdict}, the interval leaves zero out"
+
+
+def _line(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST_ANSWER else line[:LONGEST_ANSWER].rstrip() + " ..."
