@@ -18,21 +18,48 @@ PROGRAM = (sys.executable, "-m", "tunesmith.cli.main")
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     """Nothing of the developer's own set-up: no server, key or data folder."""
+    return plain_environment(tmp_path / "default-data")
+
+
+def plain_environment(data_dir: Path) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("TUNESMITH_", "FINETUNE_"))}
-    return kept | {"TUNESMITH_DATA_DIR": str(tmp_path / "default-data"), "OMP_NUM_THREADS": "1"}
+    return kept | {"TUNESMITH_DATA_DIR": str(data_dir), "OMP_NUM_THREADS": "1"}
+
+
+Tunesmith = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def tunesmith(environment: dict[str, str]) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs a command line to its end."""
+def tunesmith(environment: dict[str, str]) -> Tunesmith:
+    """Runs a command line to its end; nothing runs on the default folder."""
+    return program(environment)
 
-    def run(*arguments: str, **options: str) -> subprocess.CompletedProcess[str]:
+
+def program(environment: dict[str, str]) -> Tunesmith:
+    def run(*arguments: str, typed: str = "", **more: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [*PROGRAM, *arguments], env=environment | options, capture_output=True, text=True, timeout=60, check=False,
-            stdin=subprocess.DEVNULL,
+            [*PROGRAM, *arguments], env=environment | more, input=typed, capture_output=True, text=True, timeout=60,
+            check=False,
         )  # fmt: skip
 
     return run
+
+
+@pytest.fixture(scope="module")
+def on_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tunesmith]:
+    """Runs command lines against a server that runs on the default folder, for all tests of a module."""
+    folder = tmp_path_factory.mktemp("server") / "data"
+    environment = plain_environment(folder)
+    port = free_port()
+    process = subprocess.Popen(
+        [*PROGRAM, "server", "--port", str(port)], env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stdout.readline() == f"ready http://127.0.0.1:{port}\n"
+    yield program(environment | {"TUNESMITH_URL": f"http://127.0.0.1:{port}"})
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(10) == 0
 
 
 @dataclass

@@ -15,7 +15,6 @@ from tunesmith.cli.command import Cli, Connection
 from tunesmith.cli.exit_codes import WorkFailed
 from tunesmith.cli.files import upload
 from tunesmith.cli.follow import follow, require_success
-from tunesmith.cli.processes.installation import installation
 from tunesmith.cli.words import duration, size
 
 if TYPE_CHECKING:
@@ -45,6 +44,8 @@ def demo(
     Under five minutes on two cores. On a terminal it then keeps serving until Ctrl-C. The exit code is 1 when a tuned
     model is worse on held-out records.
     """
+    from tunesmith.cli.processes.installation import installation
+
     began = time.monotonic()
     folder = data_dir.expanduser().resolve()
     with installation(folder, port, say=typer.echo) as running:

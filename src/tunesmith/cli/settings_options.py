@@ -2,19 +2,20 @@
 
 import os
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
-from pydantic import ValidationError
-from pydantic_settings import BaseSettings
 
-S = TypeVar("S", bound=BaseSettings)
+if TYPE_CHECKING:
+    from pydantic_settings import BaseSettings
+
+S = TypeVar("S", bound="BaseSettings")
 CONTEXT = {"allow_extra_args": True, "ignore_unknown_options": True}
 """Of commands that take settings."""
 HELP = "Any other setting can be given as --its-name value; docs/reference tells them."
 
 
-def export(arguments: Sequence[str], settings: type[BaseSettings]) -> None:
+def export(arguments: Sequence[str], settings: "type[BaseSettings]") -> None:
     """Puts `--lease-ttl-s 30` into the environment as TUNESMITH_LEASE_TTL_S.
 
     The environment is read by this process and by those it starts, so `up` hands everything on.
@@ -39,6 +40,8 @@ def export(arguments: Sequence[str], settings: type[BaseSettings]) -> None:
 
 def build(settings: type[S], **given: Any) -> S:
     """The settings with what was given (None left out). Raises BadParameter, naming the field at fault."""
+    from pydantic import ValidationError
+
     try:
         return settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as e:

@@ -41,10 +41,14 @@ def train(
         "lora_rank": lora_rank,
         "max_seq_len": max_seq_len,
     }
+    for given in filter(None, (file, validation)):
+        _require(given)
+    training_id = _file_id(cli, file)
+    validation_id = _file_id(cli, validation) if validation else None
     job = cli.client.jobs.create(
         model=model,
-        training_file=_file_id(cli, file),
-        validation_file=_file_id(cli, validation) if validation else None,
+        training_file=training_id,
+        validation_file=validation_id,
         hyperparameters={name: value for name, value in hyperparameters.items() if value is not None},
         suffix=suffix,
         seed=seed,
@@ -60,13 +64,17 @@ def train(
         cli.print(f"{job.id} is {job.status}. Watch it: tunesmith jobs watch {job.id}")
 
 
+def _require(given: str) -> None:
+    """Raises BadParameter when it is neither a file nor an id."""
+    if not given.startswith("file-") and not Path(given).is_file():
+        raise typer.BadParameter(f"There is no file {given}. Give a path, or an id of `tunesmith files ls`.")
+
+
 def _file_id(cli: Cli, given: str) -> str:
     """The id itself, or that of the file just uploaded."""
     path = Path(given)
-    if given.startswith("file-") and not path.exists():
-        return given
     if not path.is_file():
-        raise typer.BadParameter(f"There is no file {given}. Give a path, or an id of `tunesmith files ls`.")
+        return given
     found = upload(cli, path)
     if not cli.as_json:
         cli.err.print(f"uploaded {path.name} as {found.id}")
