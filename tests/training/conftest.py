@@ -22,28 +22,7 @@ CHATML = (
     "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>\n' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
-WORDS = [
-    "the",
-    "cat",
-    "sat",
-    "on",
-    "a",
-    "mat",
-    "and",
-    "told",
-    "another",
-    "cat",
-    "about",
-    "it",
-    "while",
-    "we",
-    "all",
-    "listened",
-    "to",
-    "both",
-    "of",
-    "them",
-]
+WORDS = ["the", "cat", "sat", "on", "a", "mat", "and", "told", "another", "about", "it", "while", "we", "all", "both"]
 
 
 @pytest.fixture(autouse=True)

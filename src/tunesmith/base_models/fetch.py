@@ -35,7 +35,7 @@ def local_folder(
 
     `say` hears one line for each long step. Raises BaseModelMissing with what to do, or UnsafeWeights.
     """
-    tell = say or (lambda _line: None)
+    tell = say or _say_nothing
     match entry.source:
         case BundledSource():
             return Path(str(files("tunesmith.base_models") / entry.source.folder))
@@ -45,6 +45,10 @@ def local_folder(
             return _hub_folder(entry, entry.source, hub_token, tell)
         case PackageSource():
             return _package_folder(entry, entry.source, models_dir, tell)
+
+
+def _say_nothing(_line: str) -> None:
+    return
 
 
 def _operators_folder(entry: BaseModelEntry, folder: Path) -> Path:

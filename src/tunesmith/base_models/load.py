@@ -1,6 +1,7 @@
 """Tokenizer and weights out of a folder, by transformers alone: no code of the model's author runs."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
@@ -35,9 +36,10 @@ def load_model(folder: Path, entry: BaseModelEntry, *, dtype: torch.dtype) -> Pr
 def expand_gguf(file: Path, folder: Path) -> None:
     """Write the GGUF file's model, dequantised to bfloat16 safetensors, and its tokenizer into `folder`."""
     tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name, trust_remote_code=False)
-    model = AutoModelForCausalLM.from_pretrained(
+    model: Any = AutoModelForCausalLM.from_pretrained(
         file.parent, gguf_file=file.name, dtype=torch.float32, trust_remote_code=False
-    ).to(torch.bfloat16)
+    )
+    model = model.to(torch.bfloat16)
     # The weights are plain tensors by now; with these left on, save_pretrained refuses to write them.
     model.hf_quantizer = None
     if hasattr(model.config, "quantization_config"):

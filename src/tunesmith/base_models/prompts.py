@@ -84,7 +84,7 @@ def sequence_from_ids(tokenizer: "PreTrainedTokenizerBase", entry: BaseModelEntr
         kept = kept[: kept.index(end)]
     if entry.prompt_format == "fasta60":
         return "".join(cast(str, tokenizer.decode(kept, skip_special_tokens=True)).split())
-    skipped = {tokenizer.bos_token_id, tokenizer.pad_token_id}
+    skipped = (tokenizer.bos_token_id, tokenizer.pad_token_id)
     tokens = cast("list[str]", tokenizer.convert_ids_to_tokens([i for i in kept if i not in skipped]))
     return "".join("X" if token == tokenizer.unk_token else token for token in tokens)
 

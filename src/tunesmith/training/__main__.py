@@ -5,6 +5,7 @@ if a step was done), 2 wrong usage.
 """
 
 import argparse
+import logging
 import os
 import sys
 import traceback
@@ -70,6 +71,8 @@ def _prepare_process() -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    # peft imports it where it is installed, and it warns of kernels that no run here uses.
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     # One run uses one GPU: with several in sight, the Trainer would split each batch over all of them.
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")
 

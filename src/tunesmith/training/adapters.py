@@ -17,7 +17,8 @@ from tunesmith.schemas.training import ResolvedHyperparameters
 from tunesmith.training.base_model import Base
 
 # The text part of a model that also sees is what is trained here.
-NOT_TEXT = r".*(vision_tower|vision_model|multi_modal_projector|audio_tower).*"
+NOT_TEXT_PARTS = ("vision_tower", "vision_model", "multi_modal_projector", "audio_tower")
+NOT_TEXT = rf".*({'|'.join(NOT_TEXT_PARTS)}).*"
 
 
 def prepare(base: Base, adaptation: Adaptation, numbers: ResolvedHyperparameters) -> PreTrainedModel | PeftModel:
@@ -52,8 +53,8 @@ def parent_rank(base: Base) -> tuple[int, int] | None:
     """Rank and alpha of the adapter that is carried on; they cannot be changed."""
     if not base.parent_is_adapter:
         return None
-    config = LoraConfig.from_pretrained(str(base.parent))
-    return cast(int, config.r), cast(int, cast(Any, config).lora_alpha)
+    config = cast(LoraConfig, LoraConfig.from_pretrained(str(base.parent)))
+    return config.r, config.lora_alpha
 
 
 def adapted_layers(model: nn.Module) -> int:
@@ -98,7 +99,7 @@ def _config(base: Base, model: PreTrainedModel, numbers: ResolvedHyperparameters
         lora_alpha=numbers.lora_alpha,
         lora_dropout=numbers.lora_dropout,
         target_modules=base.entry.lora_targets,
-        exclude_modules=NOT_TEXT,
+        exclude_modules=NOT_TEXT if any(_is_not_text(name) for name, _ in model.named_modules()) else None,
         # GPT-2 keeps its matrices transposed (Conv1D); peft must be told.
         fan_in_fan_out=any(isinstance(m, Conv1D) for m in model.modules()),
     )
@@ -118,7 +119,7 @@ def _check_count(base: Base, model: PeftModel) -> None:
     head = cast(Any, core).get_output_embeddings()
     expected = 0
     for name, module in core.named_modules():
-        inner = module.base_layer if isinstance(module, BaseTunerLayer) else module
+        inner = module.get_base_layer() if isinstance(module, BaseTunerLayer) else module
         inside_adapter = ".base_layer" in name or ".lora_" in name
         if inside_adapter or inner is head or not isinstance(inner, (nn.Linear, Conv1D)) or _is_not_text(name):
             continue
@@ -133,7 +134,7 @@ def _check_count(base: Base, model: PeftModel) -> None:
 
 
 def _is_not_text(name: str) -> bool:
-    return any(part in name for part in ("vision_tower", "vision_model", "multi_modal_projector", "audio_tower"))
+    return any(part in name for part in NOT_TEXT_PARTS)
 
 
 def _in_stored_type(model: PreTrainedModel, base: Base) -> dict[str, torch.Tensor]:

@@ -5,6 +5,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 from platformdirs import user_data_path
@@ -51,7 +52,8 @@ class Base:
         """The weights on the run's device: the parent's where the parent is a full model."""
         from_parent = self.parent is not None and not self.parent_is_adapter
         folder = self.parent if from_parent and self.parent else self.folder
-        return load_model(folder, self.entry, dtype=self.precision.weights).to(self.precision.device)
+        model: Any = load_model(folder, self.entry, dtype=self.precision.weights)
+        return cast(PreTrainedModel, model.to(self.precision.device))
 
 
 def open_base(spec: TrainingSpec, progress: ProgressLog) -> Base:

@@ -121,11 +121,11 @@ def chat_row(record: ChatRecord, tokenizer: "PreTrainedTokenizerBase") -> Row:
     """The conversation with loss on the trained assistant turns, each with its end-of-turn token."""
     text, spans = _templated(record, tokenizer) if record.templated else _as_it_stands(record)
     ids, labels = _label(tokenizer, text, spans, specials_in_text=record.templated)
-    ends = {tokenizer.eos_token_id, *tokenizer.all_special_ids}
-    last_span_is_last = spans and text[spans[-1][1] :].strip() == ""
-    if last_span_is_last and tokenizer.eos_token_id is not None and not _ends_with_any(labels, ends):
-        ids.append(cast(int, tokenizer.eos_token_id))
-        labels.append(cast(int, tokenizer.eos_token_id))
+    end = cast("int | None", tokenizer.eos_token_id)
+    ends_with_a_span = text[spans[-1][1] :].strip() == ""
+    if ends_with_a_span and end is not None and not _ends_with_any(labels, {end, *tokenizer.all_special_ids}):
+        ids.append(end)
+        labels.append(end)
     return Row(ids, labels, units=sum(x != UNTRAINED for x in labels[1:]), fingerprint=record.fingerprint)
 
 
@@ -177,7 +177,7 @@ def _label(
     return ids, labels
 
 
-def _ends_with_any(labels: list[int], ends: set[int | None]) -> bool:
+def _ends_with_any(labels: list[int], ends: set[int]) -> bool:
     trained = [label for label in labels if label != UNTRAINED]
     return bool(trained) and trained[-1] in ends
 

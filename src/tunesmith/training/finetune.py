@@ -12,6 +12,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
 
+import torch
+
 from tunesmith.schemas.errors import Internal, RecordInvalid
 from tunesmith.schemas.models import Comparison
 from tunesmith.schemas.training import ResolvedHyperparameters, TrainingResult, TrainingSpec, resolve
@@ -29,6 +31,8 @@ from tunesmith.training.stopping import Stopped, StopSwitch
 from tunesmith.training.trainer import Memory, ResumableTrainer
 from tunesmith.training.watch import HeldOutFigures, LoopCallback, Watch
 
+FEW = 8
+"""Held-out records that are looked at between the ends of epochs."""
 PACKAGES = ("torch", "transformers", "peft", "trl", "accelerate", "tunesmith")
 
 
@@ -232,7 +236,8 @@ class _Look:
         return _sum(list(self.at_all().values()))
 
     def at_a_few(self) -> HeldOutFigures:
-        rows = [row for rows in self._plan.held_out.values() for row in rows[: self._plan.numbers.batch_size]]
+        each = max(1, FEW // len(self._plan.held_out))
+        rows = [row for rows in self._plan.held_out.values() for row in rows[:each]]
         return _sum([self._score(rows)])
 
     def forget(self) -> None:
@@ -313,6 +318,8 @@ def _final_metrics(run: Run, plan: Plan, tuned: Tuned, comparisons: list[Compari
         "duration_s": time.monotonic() - run.began_at,
         "cpu_s": time.process_time(),
     }
+    if torch.cuda.is_available():
+        metrics["peak_gpu_memory_bytes"] = float(torch.cuda.max_memory_allocated())
     if plan.held_out:
         before, after = _sum(list(tuned.before.values())), _sum(list(tuned.after.values()))
         metrics |= {

@@ -4,13 +4,16 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from datasets import Dataset
+from torch import nn
+from torch.optim import Optimizer
 from transformers import PreTrainedTokenizerBase, TrainerCallback
 from transformers.trainer_callback import PrinterCallback
-from trl import SFTConfig, SFTTrainer
+from trl.trainer.sft_config import SFTConfig
+from trl.trainer.sft_trainer import SFTTrainer
 
 from tunesmith.schemas.training import ResolvedHyperparameters
 from tunesmith.training import checkpoints
@@ -71,7 +74,8 @@ class ResumableTrainer(SFTTrainer):
         self._rows = rows
         self._rng = checkpoints.capture_rng()
         self._saved_step = -1
-        pad_id = tokenizer.pad_token_id
+        self._out = out
+        pad_id = cast(int, tokenizer.pad_token_id)
         super().__init__(
             model=model,
             args=_settings(numbers, micro_batch, precision, seed, out, model.num_parameters()),
@@ -126,13 +130,13 @@ class ResumableTrainer(SFTTrainer):
         step = self.state.global_step
         if step in (0, self._saved_step):
             return
-        path = Path(self.args.output_dir) / f"resume-{step}"
+        path = self._out / "checkpoints" / f"resume-{step}"
         write_folder(path, self._write_state)
         self._saved_step = step
 
     def _write_state(self, folder: Path) -> None:
-        checkpoints.save_weights(self.model, folder)
-        checkpoints.save_optimizer(self.optimizer, folder)
+        checkpoints.save_weights(cast(nn.Module, self.model), folder)
+        checkpoints.save_optimizer(cast(Optimizer, self.optimizer), folder)
         checkpoints.save_scheduler(self.lr_scheduler, folder)
         checkpoints.save_rng(self._rng, folder)
         checkpoints.save_memory(vars(self.memory), folder)
@@ -140,11 +144,11 @@ class ResumableTrainer(SFTTrainer):
         self.state.save_to_json(str(folder / "trainer_state.json"))
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        checkpoints.load_weights(model or self.model, Path(resume_from_checkpoint))
+        checkpoints.load_weights(cast(nn.Module, model or self.model), Path(resume_from_checkpoint))
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         if checkpoint is not None:
-            checkpoints.load_optimizer(self.optimizer, Path(checkpoint))
+            checkpoints.load_optimizer(cast(Optimizer, self.optimizer), Path(checkpoint))
             checkpoints.load_scheduler(self.lr_scheduler, Path(checkpoint))
 
     def _load_rng_state(self, checkpoint: str | None) -> None:

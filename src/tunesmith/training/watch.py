@@ -50,8 +50,6 @@ class Watch:
     full: Callable[[], HeldOutFigures] | None = None
     full_takes_s: float = 0.0
     clock: Clock = time.monotonic
-    last_full: HeldOutFigures | None = None
-    """Of the newest epoch's end."""
 
 
 class LoopCallback(TrainerCallback):
@@ -142,26 +140,31 @@ class LoopCallback(TrainerCallback):
         every = max(10, self._watch.total_steps // 8)
         return step % every == 0 and step % self._watch.steps_per_epoch != 0
 
-    def _eta_s(self, state: Any) -> float | None:
+    def _eta_s(self, state: Any, *, after_evaluation: bool = False) -> float | None:
+        watch = self._watch
         tokens, seconds = sum(t for t, _ in self._recent), sum(s for _, s in self._recent)
-        if len(self._recent) < min(3, self._watch.total_steps) or tokens == 0:
+        if len(self._recent) < min(3, watch.total_steps) or tokens == 0:
             return None
-        epochs_left = (self._watch.total_steps - state.global_step) / self._watch.steps_per_epoch
-        evaluations_s = self._watch.full_takes_s * (int(epochs_left) + 1)
-        return max(0, self._watch.total_tokens - self._tokens_seen) * seconds / tokens + evaluations_s
+        # Evaluations still to come: one at the end of each epoch that is not over.
+        over = state.global_step // watch.steps_per_epoch if after_evaluation else self._epochs_begun(state) - 1
+        evaluations = watch.total_steps // watch.steps_per_epoch - over
+        return max(0, watch.total_tokens - self._tokens_seen) * seconds / tokens + evaluations * watch.full_takes_s
+
+    def _epochs_begun(self, state: Any) -> int:
+        return -(-state.global_step // self._watch.steps_per_epoch)
 
     def _end_of_epoch(self, state: Any) -> None:
         """Held-out loss over all records, and a checkpoint that can be served."""
         watch, step = self._watch, state.global_step
         figures: dict[str, float] = {"train_loss": self.trainer.memory.train_loss}
         if watch.full is not None:
-            watch.last_full = watch.full()
-            full = {
-                "full_valid_loss": watch.last_full.loss,
-                "full_valid_mean_token_accuracy": watch.last_full.accuracy,
-            }
+            began = watch.clock()
+            seen = watch.full()
+            watch.full_takes_s = watch.clock() - began
+            full = {"full_valid_loss": seen.loss, "full_valid_mean_token_accuracy": seen.accuracy}
             figures |= full
-            watch.progress.metrics(step, full, total_steps=watch.total_steps, eta_s=self._eta_s(state))
+            eta_s = self._eta_s(state, after_evaluation=True)
+            watch.progress.metrics(step, full, total_steps=watch.total_steps, eta_s=eta_s)
         path = f"checkpoints/published-{step}"
         watch.publish(watch.out / path)
         watch.progress.checkpoint("published", step, path, figures)
