@@ -15,12 +15,20 @@ from tunesmith.server.accounts import auth
 from tunesmith.server.accounts import routes as account_routes
 from tunesmith.server.accounts import service as accounts
 from tunesmith.server.clock import Clock
+from tunesmith.server.datasets import routes as file_routes
 from tunesmith.server.db import Database
 from tunesmith.server.edge import Edge
+from tunesmith.server.events import service as events
+from tunesmith.server.events.stream import Hub
 from tunesmith.server.inference import generate_routes, openai_routes
 from tunesmith.server.inference import worker_routes as engine_routes
 from tunesmith.server.inference.engine_client import EngineClient
+from tunesmith.server.jobs import routes as job_routes
+from tunesmith.server.jobs import states
+from tunesmith.server.jobs import worker_routes as job_worker_routes
+from tunesmith.server.maintenance import Clockwork
 from tunesmith.server.metrics import Metrics
+from tunesmith.server.models import routes as model_routes
 from tunesmith.server.settings import Settings
 from tunesmith.server.storage import routes as storage_routes
 from tunesmith.server.storage.blobs import BlobStore
@@ -29,9 +37,13 @@ log = structlog.get_logger()
 
 ROUTERS = (
     account_routes.router,
+    file_routes.router,
     openai_routes.router,
     generate_routes.router,
     engine_routes.router,
+    job_routes.router,
+    job_worker_routes.router,
+    model_routes.router,
     operations.router,
     storage_routes.router,
 )
@@ -53,7 +65,6 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock | None = N
         lifespan=_lifespan,
         docs_url="/docs",
         redoc_url=None,
-        generate_unique_id_function=lambda route: route.name,
     )
     app.state.settings = settings
     app.state.clock = clock or Clock()
@@ -65,7 +76,8 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock | None = N
     error_handler.install(app)
     _add_layers(app, settings)
     for router in ROUTERS:
-        app.include_router(router)
+        # Not include_router, which nests them: each request then searches the tree twice (40 us of 150).
+        app.router.routes.extend(router.routes)
     openapi.install(app)
     auth.check_policies(app, open_paths=OPEN_PATHS)
     return app
@@ -95,6 +107,10 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
         async with db.session() as session:
             await accounts.ensure_first_start(session, settings.data_dir)
             app.state.secrets = {label: await accounts.secret(session, label) for label in SECRET_LABELS}
+        app.state.hub = Hub(db.url, (events.CHANNEL, states.QUEUE_CHANNEL), app.state.stopping)
+        await stack.enter_async_context(app.state.hub.running())
+        app.state.clockwork = Clockwork(db, app.state.blobs, settings)
+        await stack.enter_async_context(app.state.clockwork.running())
         log.info("server.started", version=__version__)
         yield
     log.info("server.stopped")

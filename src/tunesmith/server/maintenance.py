@@ -13,7 +13,6 @@ import structlog
 
 from tunesmith.schemas.errors import TunesmithError
 from tunesmith.server.accounts import idempotency
-from tunesmith.server.clock import Clock
 from tunesmith.server.datasets import service as datasets
 from tunesmith.server.db import Database
 from tunesmith.server.jobs import leftovers, reaper, validation
@@ -31,11 +30,10 @@ CLEAN_EVERY_S = 900.0
 class Clockwork:
     """The loops of one process. `kick` says that a new job waits to be validated."""
 
-    def __init__(self, db: Database, blobs: BlobStore, settings: Settings, clock: Clock) -> None:
+    def __init__(self, db: Database, blobs: BlobStore, settings: Settings) -> None:
         self._db = db
         self._blobs = blobs
         self._settings = settings
-        self._clock = clock
         self._kicked = asyncio.Event()
         self._validating: set[asyncio.Task[None]] = set()
 
@@ -72,7 +70,7 @@ class Clockwork:
                 await work()
             except TunesmithError as e:
                 log.warning("clockwork.stumbled", work=work.__name__, reason=e.message)
-            except Exception as e:  # noqa: BLE001 -- the loop must outlive whatever one round meets
+            except Exception as e:
                 log.error("clockwork.failed", work=work.__name__, exc_info=e)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
@@ -97,7 +95,7 @@ class Clockwork:
             await validation.validate(self._db, self._blobs, job_id)
         except TunesmithError as e:
             log.warning("job.validation_stumbled", job_id=job_id, reason=e.message)
-        except Exception as e:  # noqa: BLE001 -- told, and tried again when the job's turn has run out
+        except Exception as e:
             log.error("job.validation_failed", job_id=job_id, exc_info=e)
 
     def _validated(self, task: asyncio.Task[None]) -> None:
@@ -107,7 +105,7 @@ class Clockwork:
     async def clean(self) -> None:
         """Lets go of what ended jobs held, and removes expired files, old answers and unused bytes."""
         await leftovers.let_go(self._db, self._blobs)
-        await datasets.expire_files(self._db, self._blobs)
+        await datasets.delete_expired(self._db, self._blobs)
         async with self._db.session() as session:
             await idempotency.forget_expired(session)
         await collect_garbage(self._db, self._blobs)

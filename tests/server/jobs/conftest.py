@@ -1,6 +1,7 @@
 """A queue without HTTP around it: jobs put into the tables, workers that call the protocol's functions."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -10,7 +11,7 @@ from sqlalchemy import select
 from tunesmith.schemas.accounts import KeyKind
 from tunesmith.schemas.jobs import JobStatus
 from tunesmith.schemas.training import RunStarted, TrainingResult
-from tunesmith.schemas.worker import ClaimRequest, FailRequest, ReleaseRequest, ReportRequest
+from tunesmith.schemas.worker import ClaimRequest, CompleteRequest, FailRequest, ReleaseRequest, ReportRequest
 from tunesmith.server import ids
 from tunesmith.server.accounts import keys
 from tunesmith.server.accounts import service as accounts
@@ -18,10 +19,14 @@ from tunesmith.server.accounts.auth import Caller
 from tunesmith.server.clock import Clock
 from tunesmith.server.db import Database, driver
 from tunesmith.server.events import service as events
-from tunesmith.server.jobs import protocol, queue, reaper, states
+from tunesmith.server.jobs import origin, outcome, protocol, queue, reaper, states
 from tunesmith.server.jobs.queue import LeaseToken
 from tunesmith.server.jobs.tables import AttemptRow, JobRow
+from tunesmith.server.models import registration
+from tunesmith.server.models.registration import Weights
 from tunesmith.server.settings import Settings
+from tunesmith.server.storage.blobs import BlobStore
+from tunesmith.server.storage.tables import UploadRow
 
 SECRET = b"s" * 32
 BASE = {
@@ -35,6 +40,7 @@ BASE = {
     "architecture": "gpt2",
     "needs_memory_bytes": 1,
 }
+FILE = {"path": "adapter_model.safetensors", "size_bytes": 10, "sha256": "b" * 64}
 HYPERPARAMETERS = {
     "n_epochs": 2,
     "batch_size": 4,
@@ -91,6 +97,7 @@ class Floor:
     clock: Clock
     worker: Caller
     owner: Caller
+    blobs: BlobStore
     seqs: dict[LeaseToken, int] = field(default_factory=dict)
 
     async def job(self, wanted_status: JobStatus = JobStatus.QUEUED, **columns: Any) -> str:
@@ -166,6 +173,38 @@ class Floor:
         async with self.db.lean() as connection:
             return await protocol.release(connection, self.settings, token, body)
 
+    async def checkpoint(self, token: LeaseToken, step: int, kind: str = "resume") -> None:
+        """A committed checkpoint of the job."""
+        async with self.db.lean() as connection:
+            asked = await origin.asked(connection, token.job_id)
+            weights = Weights(f"wup_{kind}_{token.epoch}_{step}", [FILE], {"train_loss": 2.0})
+            await registration.put_checkpoint(connection, asked.origin, weights, kind, token.epoch, step)
+
+    async def result(self, token: LeaseToken) -> str:
+        """A committed upload of the result; its id."""
+        upload_id = ids.new_id("upload")
+        async with self.db.session() as session:
+            session.add(
+                UploadRow(
+                    id=upload_id,
+                    project_id=self.owner.project_id,
+                    job_id=token.job_id,
+                    epoch=token.epoch,
+                    kind="result",
+                    step=0,
+                    manifest=[FILE],
+                    metrics={},
+                    state="committed",
+                )
+            )
+        return upload_id
+
+    async def complete(self, token: LeaseToken, result: TrainingResult, upload_id: str, **last_seq: int):
+        body = CompleteRequest.model_validate(
+            {"epoch": token.epoch, "upload_id": upload_id, "result": result.model_dump(), "last_seq": last_seq}
+        )
+        return await outcome.complete(self.db, self.blobs, token, body)
+
     async def sweep(self) -> reaper.Swept:
         return await reaper.sweep(self.db, self.settings)
 
@@ -199,15 +238,29 @@ class Floor:
             return Caller(row.id, kind, user.id, user.name, user.project_id, slug)
 
 
-@pytest.fixture
-async def floor(database_url: str):
+async def open_floor(database_url: str, folder: Path) -> Floor:
+    """A floor with a worker of the first project and jobs of another."""
     clock = Clock()
     db = Database(database_url, clock=clock)
-    made = Floor(db, Settings(), clock, None, None)  # type: ignore[arg-type]
+    nobody: Any = None
+    made = Floor(db, Settings(), clock, nobody, nobody, BlobStore(folder))
     made.worker = await made.new_caller("admin", KeyKind.WORKER)
     made.owner = await made.new_caller("ada", KeyKind.USER)
+    return made
+
+
+@pytest.fixture
+async def floor(database_url: str, tmp_path: Path):
+    made = await open_floor(database_url, tmp_path / "blobs")
     yield made
-    await db.close()
+    made.blobs.close()
+    await made.db.close()
+
+
+@pytest.fixture
+def make_floor(database_url: str, tmp_path: Path):
+    """For a test with an event loop of its own: `await make_floor()`."""
+    return lambda: open_floor(database_url, tmp_path / "blobs")
 
 
 @pytest.fixture

@@ -75,11 +75,15 @@ async def test_an_epoch_never_falls_and_an_ended_attempt_never_changes(floor):
 
 async def test_a_change_and_its_event_commit_together_or_not_at_all(floor):
     job_id = await floor.job()
-    with pytest.raises(RuntimeError):
+
+    async def change_and_break():
         async with floor.db.session() as session:
             connection = await driver(session)
             await states.change(connection, job_id, states.QUEUED, states.FAILED, [Entry("it broke")])
             raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await change_and_break()
     assert (await floor.row(job_id)).status == "queued"
     assert await floor.messages(job_id) == []
 

@@ -91,13 +91,7 @@ async def test_beyond_the_quota_items_are_counted_and_not_kept(floor, token, mon
 
 async def test_each_epoch_numbers_its_streams_anew_and_hides_what_it_trains_again(floor, token, points):
     await floor.report(token, metrics=points(0, (1, 3.0), (2, 2.5), (3, 2.4)))
-    async with floor.db.lean() as connection:
-        await connection.execute(
-            "INSERT INTO checkpoints (id, project_id, created_by, owned_by, job_id, epoch, kind, step, upload_id, task,"
-            " adaptation, base, manifest, metrics) VALUES ('c', %s, %s, 'o', %s, 1, 'resume', 2, 'u', 'protein', 'lora',"
-            " '{}', '[]', '{}')",
-            [floor.owner.project_id, floor.owner.user_id, token.job_id],
-        )
+    await floor.checkpoint(token, 2)
     await floor.release(token)
     second = await floor.claim("w2")
     await floor.report(second, metrics=points(0, (3, 2.2)))

@@ -6,7 +6,8 @@ listening connection may break at any time.
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from typing import LiteralString
 
 import orjson
@@ -48,24 +49,31 @@ class Hub:
             if not group:
                 del self._waiters[topic]
 
-    async def run(self) -> None:
-        """Listens until cancelled; a broken connection is made again, and then everybody is woken to look."""
-        ending = asyncio.create_task(self._wake_at_stop())
-        wait_s = 0.1
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Listens for the length of the block; everybody is woken when the process is told to stop."""
+        tasks = [asyncio.create_task(self._listen_on()), asyncio.create_task(self._wake_at_stop())]
         try:
-            while True:
-                try:
-                    async with await psycopg.AsyncConnection.connect(self._url, autocommit=True) as connection:
-                        wait_s = 0.1
-                        await self._listen(connection)
-                except psycopg.Error as e:
-                    log.warning("events.listening_broke", reason=type(e).__name__, again_in_s=wait_s)
-                finally:
-                    self.listening = False
-                await asyncio.sleep(wait_s)
-                wait_s = min(2 * wait_s, RECONNECT_MAX_S)
+            yield
         finally:
-            ending.cancel()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _listen_on(self) -> None:
+        """A broken connection is made again, and then everybody is woken to look."""
+        wait_s = 0.1
+        while True:
+            try:
+                async with await psycopg.AsyncConnection.connect(self._url, autocommit=True) as connection:
+                    wait_s = 0.1
+                    await self._listen(connection)
+            except psycopg.Error as e:
+                log.warning("events.listening_broke", reason=type(e).__name__, again_in_s=wait_s)
+            finally:
+                self.listening = False
+            await asyncio.sleep(wait_s)
+            wait_s = min(2 * wait_s, RECONNECT_MAX_S)
 
     async def _listen(self, connection: psycopg.AsyncConnection) -> None:
         for channel in self._channels:

@@ -7,6 +7,7 @@ from typing import LiteralString
 import structlog
 from sqlalchemy import select
 
+from tunesmith.schemas.errors import NotFound
 from tunesmith.schemas.jobs import JobError
 from tunesmith.schemas.shape import Task
 from tunesmith.server.datasets import service as datasets
@@ -74,7 +75,11 @@ async def _first_fault(db: Database, blobs: BlobStore, job_id: str) -> JobError 
         found = await session.scalars(select(FileRow).where(FileRow.id.in_(wanted.values())))
         files = {file.id: file for file in found}
     for param, file_id in wanted.items():
-        fault = await datasets.check_for_task(blobs, files[file_id], Task(job.task))
+        try:
+            fault = await datasets.check_for_task(blobs, files[file_id], Task(job.task))
+        except NotFound:
+            gone = f"The bytes of file {file_id} are gone from the server's storage. Upload it again."
+            fault = JobError(code="invalid_training_file", message=gone)
         if fault is not None:
             return fault.model_copy(update={"param": param})
     return None

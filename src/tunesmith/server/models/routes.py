@@ -57,7 +57,7 @@ async def retrieve_model(model: str, request: Request, caller: UserCaller, sessi
 async def delete_model(model: str, request: Request, caller: UserCaller, session: SessionDep) -> Deleted:
     """Deletes a tuned model or a published checkpoint; its job's record stays. A base model cannot be deleted."""
     upload_id = await service.delete(session, caller, _catalog(request), model)
-    await uploads.drop(session, [upload_id])
+    await uploads.drop_uploads(session, [upload_id])  # the clean-up deletes the bytes that nobody else uses
     return Deleted(id=model, object="model")
 
 
@@ -79,7 +79,7 @@ async def list_versions(
 async def list_files(model: str, request: Request, caller: UserCaller, session: SessionDep) -> Page[ModelFile]:
     """The files of a tuned model or a published checkpoint, each with a signed link that takes Range requests."""
     state = request.app.state
-    sign = partial(links.sign, state.secrets["link"], life_s=state.settings.signed_url_life_s)
+    sign = partial(links.sign, state.secrets["link"], life_s=state.settings.signed_url_life_s, now=state.clock.now())
     row = await service.tuned(session, caller, model)
     data = [
         ModelFile(path=file.name, size_bytes=file.size_bytes, sha256=file.sha256, url=file.url)
