@@ -4,6 +4,7 @@ from pathlib import Path
 
 import openai
 import pytest
+from openai.types.fine_tuning import FineTuningJob
 
 pytestmark = [pytest.mark.training, pytest.mark.timeout(400)]
 
@@ -16,7 +17,7 @@ def sdk(stack) -> openai.OpenAI:
 
 
 @pytest.fixture(scope="module")
-def tuned(sdk: openai.OpenAI, chat_file: Path, stack) -> openai.types.fine_tuning.FineTuningJob:
+def tuned(sdk: openai.OpenAI, chat_file: Path, stack) -> FineTuningJob:
     """A finished job on the toy model."""
     uploaded = sdk.files.create(file=chat_file, purpose="fine-tune")
     assert sdk.files.wait_for_processing(uploaded.id).status == "processed"
