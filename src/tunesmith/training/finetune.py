@@ -1,7 +1,6 @@
-"""The steps that every run shares: plan it in numbers, train, prove it on held-out records, write the result."""
+"""The steps that every run shares once it is planned: train, prove it on held-out records, write the result."""
 
 import hashlib
-import math
 import platform
 import resource
 import sys
@@ -14,62 +13,22 @@ from typing import Any, cast
 
 import torch
 
-from tunesmith.schemas.errors import Internal, RecordInvalid
+from tunesmith.schemas.errors import Internal
 from tunesmith.schemas.models import Comparison
-from tunesmith.schemas.training import ResolvedHyperparameters, TrainingResult, TrainingSpec, resolve
+from tunesmith.schemas.training import TrainingResult, TrainingSpec
 from tunesmith.training import checkpoints
-from tunesmith.training.adapters import parent_rank, prepare, round_to_stored_type, save_model
+from tunesmith.training.adapters import prepare, round_to_stored_type, save_model
 from tunesmith.training.base_model import Base
 from tunesmith.training.batches import micro_batch_size
-from tunesmith.training.data import Row, rows_of
-from tunesmith.training.evaluate import MOST, Metric, Scores, SetName, compare, score
+from tunesmith.training.evaluate import Scores, SetName, compare
 from tunesmith.training.files import write_folder, write_whole
+from tunesmith.training.look import Look, summed
 from tunesmith.training.model_card import model_card
-from tunesmith.training.progress import ProgressLog
-from tunesmith.training.split import Split
-from tunesmith.training.stopping import Stopped, StopSwitch
+from tunesmith.training.plan import Plan, Run, fingerprint_of
 from tunesmith.training.trainer import Memory, ResumableTrainer
-from tunesmith.training.watch import HeldOutFigures, LoopCallback, Watch
+from tunesmith.training.watch import LoopCallback, Watch
 
-FEW = 8
-"""Held-out records that are looked at between the ends of epochs."""
 PACKAGES = ("torch", "transformers", "peft", "trl", "accelerate", "tunesmith")
-
-
-@dataclass(frozen=True)
-class Run:
-    """What a run is given, and where it speaks and writes."""
-
-    spec: TrainingSpec
-    out: Path
-    progress: ProgressLog
-    switch: StopSwitch
-    began_at: float
-    """By time.monotonic()."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What will be done, in numbers: rows to train on and to hold out. `extra_files` go into the model's folder."""
-
-    numbers: ResolvedHyperparameters
-    rows: list[Row]
-    held_out: dict[str, list[Row]]
-    metric: Metric
-    note: str
-    extra_files: dict[str, bytes]
-
-    @property
-    def steps_per_epoch(self) -> int:
-        return math.ceil(len(self.rows) / self.numbers.batch_size)
-
-    @property
-    def total_steps(self) -> int:
-        return self.steps_per_epoch * self.numbers.n_epochs
-
-    @property
-    def n_held_out(self) -> int:
-        return sum(len(rows) for rows in self.held_out.values())
 
 
 @dataclass(frozen=True)
@@ -82,40 +41,12 @@ class Tuned:
     after: dict[str, Scores]
 
 
-def make_plan(run: Run, base: Base, split: Split, metric: Metric, extra_files: dict[str, bytes]) -> Plan:
-    """Numbers for every `auto`, records as tokens; tells the first line of progress and what had to be cut."""
-    numbers = resolve(
-        run.spec.hyperparameters,
-        task=run.spec.task,
-        adaptation=run.spec.adaptation,
-        n_examples=len(split.train),
-        context=base.entry.context,
-        parameters=base.entry.parameters,
-    )
-    numbers = _within(base, numbers, run.progress)
-    rows = _trainable(rows_of(split.train, base.tokenizer, base.entry, numbers.max_seq_len), numbers, run.progress)
-    held_out = {
-        name: [r for r in rows_of(records[:MOST], base.tokenizer, base.entry, numbers.max_seq_len) if r.trained_tokens]
-        for name, records in split.held_out.items()
-    }
-    plan = Plan(numbers, rows, {k: v for k, v in held_out.items() if v}, metric, split.note, extra_files)
-    run.progress.started(
-        hyperparameters=numbers,
-        total_steps=plan.total_steps,
-        n_train=len(rows),
-        n_held_out=plan.n_held_out,
-        trained_tokens_per_epoch=sum(row.trained_tokens for row in rows),
-        split_note=split.note,
-    )
-    return plan
-
-
 def fine_tune(run: Run, base: Base, plan: Plan) -> Tuned:
     """Train from the beginning or from the resume checkpoint. Raises Stopped with a checkpoint written."""
     run.progress.phase("loading_model")
     model = prepare(base, run.spec.adaptation, plan.numbers)
     memory = _memory(run.spec)
-    look = _Look(model, base, plan, run.switch)
+    look = Look(model, base, plan, run.switch)
     if not memory.before and plan.held_out:
         run.progress.phase("evaluating_base")
         memory.before = {name: scores.to_lists() for name, scores in look.at_all().items()}
@@ -156,39 +87,6 @@ def prove(run: Run, base: Base, plan: Plan, tuned: Tuned) -> TrainingResult:
     return result
 
 
-def fingerprint_of(rows: list[Row]) -> str:
-    """sha256 over the sorted fingerprints of the records that were trained on."""
-    return hashlib.sha256("\n".join(sorted(row.fingerprint for row in rows)).encode()).hexdigest()
-
-
-def _within(base: Base, numbers: ResolvedHyperparameters, progress: ProgressLog) -> ResolvedHyperparameters:
-    """The numbers bounded by what the base and the parent allow; each change is told."""
-    if numbers.max_seq_len > base.entry.context:
-        progress.message(f"max_seq_len is cut to the {base.entry.context} tokens that the base can read.", level="warn")
-        numbers = numbers.model_copy(update={"max_seq_len": base.entry.context})
-    kept = parent_rank(base)
-    if kept is not None and kept != (numbers.lora_rank, numbers.lora_alpha):
-        progress.message(f"The adapter that is carried on keeps its rank {kept[0]} and alpha {kept[1]}.")
-        numbers = numbers.model_copy(update={"lora_rank": kept[0], "lora_alpha": kept[1]})
-    return numbers
-
-
-def _trainable(rows: list[Row], numbers: ResolvedHyperparameters, progress: ProgressLog) -> list[Row]:
-    kept = [row for row in rows if row.trained_tokens]
-    n_cut, n_dropped = sum(row.cut for row in kept), len(rows) - len(kept)
-    if n_cut or n_dropped:
-        progress.message(
-            f"{n_cut} of {len(rows)} records are longer than max_seq_len ({numbers.max_seq_len} tokens) and were cut "
-            f"at their end; {n_dropped} have no trained token within it and were left out.",
-            level="warn",
-        )
-    if not kept:
-        raise RecordInvalid(
-            f"No record has a trained token within max_seq_len ({numbers.max_seq_len} tokens). Raise max_seq_len."
-        )
-    return kept
-
-
 def _memory(spec: TrainingSpec) -> Memory:
     """What an earlier attempt remembered, or nothing yet."""
     fingerprint = _run_fingerprint(spec)
@@ -217,48 +115,7 @@ def _run_fingerprint(spec: TrainingSpec) -> str:
     return hashlib.sha256(told.encode()).hexdigest()
 
 
-class _Look:
-    """Looks at the held-out records with the model as it stands."""
-
-    def __init__(self, model: Any, base: Base, plan: Plan, switch: StopSwitch) -> None:
-        self._model, self._base, self._plan, self._switch = model, base, plan, switch
-        self.scores: dict[str, Scores] = {}
-        """Of the newest look at all."""
-        self.took_s = 0.0
-
-    def at_all(self) -> dict[str, Scores]:
-        began = time.monotonic()
-        self.scores = {name: self._score(rows) for name, rows in self._plan.held_out.items()}
-        self.took_s = time.monotonic() - began
-        return self.scores
-
-    def at_all_in_sum(self) -> HeldOutFigures:
-        return _sum(list(self.at_all().values()))
-
-    def at_a_few(self) -> HeldOutFigures:
-        each = max(1, FEW // len(self._plan.held_out))
-        rows = [row for rows in self._plan.held_out.values() for row in rows[:each]]
-        return _sum([self._score(rows)])
-
-    def forget(self) -> None:
-        self.scores = {}
-
-    def _score(self, rows: list[Row]) -> Scores:
-        pad_id = cast(int, self._base.tokenizer.pad_token_id)
-        return score(self._model, rows, pad_id, self._base.precision, stop=self._stop)
-
-    def _stop(self) -> None:
-        if self._switch.asked:
-            raise Stopped
-
-
-def _sum(scores: list[Scores]) -> HeldOutFigures:
-    tokens = max(1.0, sum(float(s.tokens.sum()) for s in scores))
-    nll, correct = sum(float(s.nll.sum()) for s in scores), sum(float(s.correct.sum()) for s in scores)
-    return HeldOutFigures(loss=nll / tokens, accuracy=correct / tokens)
-
-
-def _train(run: Run, base: Base, plan: Plan, model: Any, memory: Memory, look: _Look) -> ResumableTrainer:
+def _train(run: Run, base: Base, plan: Plan, model: Any, memory: Memory, look: Look) -> ResumableTrainer:
     card = model_card(run.spec, None)
     watch = Watch(
         progress=run.progress,
@@ -321,7 +178,7 @@ def _final_metrics(run: Run, plan: Plan, tuned: Tuned, comparisons: list[Compari
     if torch.cuda.is_available():
         metrics["peak_gpu_memory_bytes"] = float(torch.cuda.max_memory_allocated())
     if plan.held_out:
-        before, after = _sum(list(tuned.before.values())), _sum(list(tuned.after.values()))
+        before, after = summed(list(tuned.before.values())), summed(list(tuned.after.values()))
         metrics |= {
             "held_out_loss_before": before.loss,
             "held_out_loss_after": after.loss,

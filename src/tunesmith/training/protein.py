@@ -8,7 +8,8 @@ from tunesmith.schemas.shape import Task
 from tunesmith.schemas.training import TrainingResult
 from tunesmith.training.base_model import open_base
 from tunesmith.training.data import read_records
-from tunesmith.training.finetune import Run, fine_tune, make_plan, prove
+from tunesmith.training.finetune import fine_tune, prove
+from tunesmith.training.plan import Run, make_plan
 from tunesmith.training.split import given, hold_out_sequences
 
 SEQUENCES_FILE = "training_sequences.fasta"

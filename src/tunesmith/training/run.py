@@ -10,7 +10,7 @@ from tunesmith.schemas.shape import Task
 from tunesmith.schemas.training import TrainingResult, TrainingSpec
 from tunesmith.training.base_model import set_threads
 from tunesmith.training.chat import train_chat
-from tunesmith.training.finetune import Run
+from tunesmith.training.plan import Run
 from tunesmith.training.progress import ProgressLog
 from tunesmith.training.protein import train_protein
 from tunesmith.training.stopping import StopSwitch

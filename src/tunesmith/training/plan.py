@@ -1,0 +1,113 @@
+"""A run planned in numbers: what it is given, the rows it trains on, what it holds out."""
+
+import hashlib
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from tunesmith.schemas.errors import RecordInvalid
+from tunesmith.schemas.training import ResolvedHyperparameters, TrainingSpec, resolve
+from tunesmith.training.adapters import parent_rank
+from tunesmith.training.base_model import Base
+from tunesmith.training.data import Row, rows_of
+from tunesmith.training.evaluate import MOST, Metric
+from tunesmith.training.progress import ProgressLog
+from tunesmith.training.split import Split
+from tunesmith.training.stopping import StopSwitch
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run is given, and where it speaks and writes."""
+
+    spec: TrainingSpec
+    out: Path
+    progress: ProgressLog
+    switch: StopSwitch
+    began_at: float
+    """By time.monotonic()."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will be done, in numbers: rows to train on and to hold out. `extra_files` go into the model's folder."""
+
+    numbers: ResolvedHyperparameters
+    rows: list[Row]
+    held_out: dict[str, list[Row]]
+    metric: Metric
+    note: str
+    extra_files: dict[str, bytes]
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return math.ceil(len(self.rows) / self.numbers.batch_size)
+
+    @property
+    def total_steps(self) -> int:
+        return self.steps_per_epoch * self.numbers.n_epochs
+
+    @property
+    def n_held_out(self) -> int:
+        return sum(len(rows) for rows in self.held_out.values())
+
+
+def make_plan(run: Run, base: Base, split: Split, metric: Metric, extra_files: dict[str, bytes]) -> Plan:
+    """Numbers for every `auto`, records as tokens; tells the first line of progress and what had to be cut."""
+    numbers = resolve(
+        run.spec.hyperparameters,
+        task=run.spec.task,
+        adaptation=run.spec.adaptation,
+        n_examples=len(split.train),
+        context=base.entry.context,
+        parameters=base.entry.parameters,
+    )
+    numbers = _within(base, numbers, run.progress)
+    rows = _trainable(rows_of(split.train, base.tokenizer, base.entry, numbers.max_seq_len), numbers, run.progress)
+    held_out = {
+        name: [r for r in rows_of(records[:MOST], base.tokenizer, base.entry, numbers.max_seq_len) if r.trained_tokens]
+        for name, records in split.held_out.items()
+    }
+    plan = Plan(numbers, rows, {k: v for k, v in held_out.items() if v}, metric, split.note, extra_files)
+    run.progress.started(
+        hyperparameters=numbers,
+        total_steps=plan.total_steps,
+        n_train=len(rows),
+        n_held_out=plan.n_held_out,
+        trained_tokens_per_epoch=sum(row.trained_tokens for row in rows),
+        split_note=split.note,
+    )
+    return plan
+
+
+def fingerprint_of(rows: list[Row]) -> str:
+    """sha256 over the sorted fingerprints of the records that were trained on."""
+    return hashlib.sha256("\n".join(sorted(row.fingerprint for row in rows)).encode()).hexdigest()
+
+
+def _within(base: Base, numbers: ResolvedHyperparameters, progress: ProgressLog) -> ResolvedHyperparameters:
+    """The numbers bounded by what the base and the parent allow; each change is told."""
+    if numbers.max_seq_len > base.entry.context:
+        progress.message(f"max_seq_len is cut to the {base.entry.context} tokens that the base can read.", level="warn")
+        numbers = numbers.model_copy(update={"max_seq_len": base.entry.context})
+    kept = parent_rank(base)
+    if kept is not None and kept != (numbers.lora_rank, numbers.lora_alpha):
+        progress.message(f"The adapter that is carried on keeps its rank {kept[0]} and alpha {kept[1]}.")
+        numbers = numbers.model_copy(update={"lora_rank": kept[0], "lora_alpha": kept[1]})
+    return numbers
+
+
+def _trainable(rows: list[Row], numbers: ResolvedHyperparameters, progress: ProgressLog) -> list[Row]:
+    kept = [row for row in rows if row.trained_tokens]
+    n_cut, n_dropped = sum(row.cut for row in kept), len(rows) - len(kept)
+    if n_cut or n_dropped:
+        progress.message(
+            f"{n_cut} of {len(rows)} records are longer than max_seq_len ({numbers.max_seq_len} tokens) and were cut "
+            f"at their end; {n_dropped} have no trained token within it and were left out.",
+            level="warn",
+        )
+    if not kept:
+        raise RecordInvalid(
+            f"No record has a trained token within max_seq_len ({numbers.max_seq_len} tokens). Raise max_seq_len."
+        )
+    return kept
