@@ -15,7 +15,7 @@ from tunesmith.server.accounts.auth import Caller
 from tunesmith.server.accounts.tables import IdempotencyRow
 
 MAX_LENGTH = 255
-_EXPIRED = text("created_at < tunesmith_now() - interval '24 hours'")
+_KEPT_SINCE = text("tunesmith_now() - interval '24 hours'")
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ async def earlier(session: AsyncSession, this: Attempt) -> dict[str, Any] | None
             IdempotencyRow.project_id == this.project_id,
             IdempotencyRow.route == this.route,
             IdempotencyRow.key == this.key,
-            ~_EXPIRED,
+            IdempotencyRow.created_at > _KEPT_SINCE,
         )
     )
     if row is None:
@@ -81,4 +81,4 @@ async def remember(session: AsyncSession, this: Attempt, reply: dict[str, Any]) 
 
 async def forget_expired(session: AsyncSession) -> None:
     """Deletes answers older than 24 hours."""
-    await session.execute(delete(IdempotencyRow).where(_EXPIRED))
+    await session.execute(delete(IdempotencyRow).where(IdempotencyRow.created_at <= _KEPT_SINCE))

@@ -51,7 +51,7 @@ class JobRow(Base):
     """Hyperparameters as asked, `auto` among them."""
     seed: Mapped[int] = mapped_column(BigInteger)
     suffix: Mapped[str | None] = mapped_column(String(64))
-    labels: Mapped[dict[str, str] | None] = mapped_column("metadata", JSONB)
+    labels: Mapped[dict[str, str] | None] = mapped_column("metadata", JSONB(none_as_null=True))
 
     # Its state.
     status: Mapped[str] = mapped_column(String(16))
