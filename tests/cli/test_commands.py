@@ -84,7 +84,7 @@ def test_a_job_is_made_from_a_path_and_cancelled(on_server, examples):
     job = json.loads(made.stdout)
     assert job["method"]["supervised"]["hyperparameters"]["n_epochs"] == 1
     assert job["training_file"].startswith("file-")
-    assert f"id               {job['id']}" in on_server("jobs", "show", job["id"]).stdout
+    assert on_server("jobs", "show", job["id"]).stdout.splitlines()[0].split() == ["id", job["id"]]
     assert job["id"] in on_server("jobs", "ls").stdout
     cancelled = on_server("jobs", "cancel", job["id"])
     assert cancelled.stdout == f"{job['id']} is cancelled.\n"
