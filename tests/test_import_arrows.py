@@ -24,7 +24,7 @@ SERVER_RANKS = (
 )
 FOUNDATIONS = {
     "settings", "db", "clock", "ids", "logs", "error_handler", "invalid_input", "edge", "metrics", "embedded",
-    "migrate", "migrations",
+    "migrate", "migrations", "tasks",
 }  # fmt: skip
 MAY_IMPORT = {
     "schemas": set[str](),

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 import structlog
 
 from tunesmith.schemas.errors import TunesmithError
+from tunesmith.server import tasks
 from tunesmith.server.accounts import idempotency
 from tunesmith.server.datasets import service as datasets
 from tunesmith.server.db import Database
@@ -51,9 +52,7 @@ class Clockwork:
         try:
             yield
         finally:
-            for task in [*loops, *self._validating]:
-                task.cancel()
-            await asyncio.gather(*loops, *self._validating, return_exceptions=True)
+            await tasks.end(*loops, *self._validating)
 
     def kick(self) -> None:
         """A job waits to be validated: look at once."""

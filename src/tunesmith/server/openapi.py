@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from fastapi.routing import iter_route_contexts
+from fastapi.routing import APIRoute
 
 from tunesmith.schemas.error_body import ErrorBody
 from tunesmith.schemas.worker import Problem
@@ -37,21 +37,23 @@ def _described(app: FastAPI) -> dict[str, Any]:
         schemas.update(shape.pop("$defs", {}))
         schemas[model.__name__] = shape
     parts["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer", "description": "An API key of Tunesmith."}}
-    policies = _policies(app)
+    routes = _routes(app)
     for path, methods in found["paths"].items():
         for method, operation in methods.items():
-            _complete(operation, path, policies.get((method.upper(), path)))
+            route = routes[method.upper(), path]
+            operation["operationId"] = route.name
+            _complete(operation, path, policy_of(route.dependant))
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     return found
 
 
-def _policies(app: FastAPI) -> dict[tuple[str, str], Policy | None]:
+def _routes(app: FastAPI) -> dict[tuple[str, str], APIRoute]:
     return {
-        (method, str(route.path_format)): policy_of(getattr(route, "dependant", None))
-        for route in iter_route_contexts(app.routes)
-        if getattr(route, "dependant", None) is not None
-        for method in route.methods or ()
+        (method, route.path_format): route
+        for route in app.routes
+        if isinstance(route, APIRoute)
+        for method in route.methods
     }
 
 

@@ -48,14 +48,14 @@ class Policy:
 class Public(Policy):
     """Open to anyone: health, the API's description, signed links (which check their own signature)."""
 
-    def __call__(self) -> None:
+    async def __call__(self) -> None:  # async, as all policies: FastAPI runs plain functions on threads
         return None
 
 
 class LeaseToken(Policy):
     """The lease token of the job in the path; the queue checks it in the same statement that writes."""
 
-    def __call__(self, request: Request) -> str:
+    async def __call__(self, request: Request) -> str:
         return bearer(request)
 
 

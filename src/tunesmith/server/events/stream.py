@@ -15,6 +15,7 @@ import psycopg
 import structlog
 from pydantic import BaseModel
 
+from tunesmith.server import tasks
 from tunesmith.server.db import libpq_url
 
 log = structlog.get_logger()
@@ -52,13 +53,11 @@ class Hub:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Listens for the length of the block; everybody is woken when the process is told to stop."""
-        tasks = [asyncio.create_task(self._listen_on()), asyncio.create_task(self._wake_at_stop())]
+        listening = [asyncio.create_task(self._listen_on()), asyncio.create_task(self._wake_at_stop())]
         try:
             yield
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await tasks.end(*listening)
 
     async def _listen_on(self) -> None:
         """A broken connection is made again, and then everybody is woken to look."""

@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from tunesmith.schemas.errors import Unavailable
+from tunesmith.server import tasks
 from tunesmith.server.inference.engine_client import EngineReply
 
 log = structlog.get_logger()
@@ -34,9 +35,7 @@ async def while_connected(request: Request, work: Coroutine[Any, Any, Result]) -
             raise ClientDisconnect
         return working.result()
     finally:
-        for task in (working, gone):
-            task.cancel()
-        await asyncio.gather(working, gone, return_exceptions=True)
+        await tasks.end(working, gone)
 
 
 async def _gone(receive: Receive) -> None:
