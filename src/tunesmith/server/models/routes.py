@@ -15,12 +15,12 @@ from tunesmith.schemas.models import (
     ModelVersion,
 )
 from tunesmith.schemas.shape import Adaptation, Deleted, Page, Task
-from tunesmith.server.accounts.auth import SessionDep, UserCaller
+from tunesmith.server.accounts.auth import SessionDep, UserCaller, WaitingUserCaller
 from tunesmith.server.clock import epoch_s
 from tunesmith.server.models import names, service
 from tunesmith.server.models.service import Tuned
 from tunesmith.server.models.tables import ModelVersionRow
-from tunesmith.server.storage import links, uploads
+from tunesmith.server.storage import links, uploads, uses
 
 router = APIRouter(prefix="/v1", tags=["models"])
 
@@ -54,10 +54,13 @@ async def retrieve_model(model: str, request: Request, caller: UserCaller, sessi
 
 
 @router.delete("/models/{model:path}")
-async def delete_model(model: str, request: Request, caller: UserCaller, session: SessionDep) -> Deleted:
+async def delete_model(model: str, request: Request, caller: WaitingUserCaller) -> Deleted:
     """Deletes a tuned model or a published checkpoint; its job's record stays. A base model cannot be deleted."""
-    upload_id = await service.delete(session, caller, _catalog(request), model)
-    await uploads.drop_uploads(session, [upload_id])  # the clean-up deletes the bytes that nobody else uses
+    state = request.app.state
+    async with state.db.session() as session:
+        upload_id = await service.delete(session, caller, _catalog(request), model)
+        unused = await uploads.drop_uploads(session, [upload_id])
+    await uses.sweep(state.db, state.blobs, unused)
     return Deleted(id=model, object="model")
 
 
@@ -76,7 +79,7 @@ async def list_versions(
 
 
 @router.get("/registry/models/{model:path}/files")
-async def list_files(model: str, request: Request, caller: UserCaller, session: SessionDep) -> Page[ModelFile]:
+async def list_model_files(model: str, request: Request, caller: UserCaller, session: SessionDep) -> Page[ModelFile]:
     """The files of a tuned model or a published checkpoint, each with a signed link that takes Range requests."""
     state = request.app.state
     sign = partial(links.sign, state.secrets["link"], life_s=state.settings.signed_url_life_s, now=state.clock.now())
