@@ -9,13 +9,15 @@ from tunesmith.cli.exit_codes import WorkFailed
 
 if TYPE_CHECKING:
     from tunesmith.schemas.inference import GenerateReply
-    from tunesmith.schemas.models import Comparison, Estimate, ModelVersion
+    from tunesmith.schemas.models import Estimate, ModelVersion
 
 SETS = {
-    "random": "at random from the family",
-    "clusters": "in clusters far from training",
-    "held_out": "in modules never trained on",
+    "random": "random sequences of the family",
+    "clusters": "clusters far from all training",
+    "held_out": "modules never trained on",
 }
+"""What was held out, in words."""
+_STYLES = {"better": "green", "worse": "bold red", "undecided": "yellow"}
 SHOWN_RESIDUES = 60
 LONGEST_ANSWER = 160
 
@@ -32,16 +34,25 @@ def say(cli: Cli, name: str, fact: str) -> None:
 
 
 def comparisons(cli: Cli, model: "ModelVersion") -> None:
-    """Base against tuned on each held-out set, with 95 % intervals."""
-    for c in model.comparisons:
-        where = SETS.get(c.set, c.set)
-        cli.print(f"    {c.metric} of {c.count} records held out {where}")
-        cli.print(f"      before {_interval(c.before)}   after {_interval(c.after)}")
-        cli.out.print(
-            f"      difference {_interval(c.difference)}: {_verdict(c)}",
-            style={"better": "green", "worse": "bold red"}.get(c.verdict, "yellow"),
-            soft_wrap=True,
+    """A table of base against tuned on each held-out set, with 95 % intervals."""
+    head = ("held out", "records", "metric", "before", "after", "difference", "verdict")
+    rows = [
+        (
+            SETS.get(c.set, c.set),
+            str(c.count),
+            c.metric,
+            _interval(c.before),
+            _interval(c.after),
+            _interval(c.difference),
+            "undecided: the interval holds zero" if c.verdict == "undecided" else c.verdict,
         )
+        for c in model.comparisons
+    ]
+    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
+    styles = ["bold", *(_STYLES[c.verdict] for c in model.comparisons)]
+    for row, style in zip([head, *rows], styles, strict=True):
+        line = "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+        cli.out.print(f"    {line}", style=style, soft_wrap=True)
 
 
 def sequences(cli: Cli, reply: "GenerateReply") -> None:
@@ -101,12 +112,6 @@ def raise_if_worse(models: "Sequence[ModelVersion]") -> None:
 
 def _interval(found: "Estimate") -> str:
     return f"{found.value:.3g} ({found.low:.3g} to {found.high:.3g})"
-
-
-def _verdict(c: "Comparison") -> str:
-    if c.verdict == "undecided":
-        return "undecided, the interval holds zero"
-    return f"{c.verdict}, the interval leaves zero out"
 
 
 def _line(text: str) -> str:
