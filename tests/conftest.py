@@ -1,7 +1,10 @@
 """Shared parts: a real PostgreSQL, a fresh database a test, the app over it, and keys."""
 
 import os
+import socket
 import tempfile
+import threading
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,6 +19,13 @@ from fastapi import FastAPI
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that train share one of xdist's processes: two trainings at a time would starve each other."""
+    for item in items:
+        if item.get_closest_marker("training"):
+            item.add_marker(pytest.mark.xdist_group("training"))
 
 
 @pytest.fixture(scope="session")
@@ -105,3 +115,55 @@ async def running_server(database_url: str, data_dir: Path, **settings: object) 
             (data_dir / "admin.key").read_text().strip(),
             (data_dir / "worker.key").read_text().strip(),
         )
+
+
+@dataclass
+class LiveServer:
+    """The app behind a real socket, in a thread with a loop of its own: for clients that block."""
+
+    base_url: str
+    data_dir: Path
+    admin_key: str
+    worker_key: str
+
+    def new_user(self, name: str) -> str:
+        """A user key of a fresh user in a project of its own."""
+        reply = httpx.post(
+            f"{self.base_url}/v1/keys",
+            json={"name": "t", "user": name},
+            headers={"Authorization": f"Bearer {self.admin_key}"},
+        )
+        assert reply.status_code == 200, reply.text
+        return reply.json()["key"]
+
+
+@pytest.fixture
+def live_server(database_url: str, tmp_path: Path) -> Iterator[LiveServer]:
+    """A server on a loopback port with default settings. `base_url` has no /v1 at its end."""
+    import uvicorn
+
+    from tunesmith.server.app import create_app
+    from tunesmith.server.settings import Settings
+
+    data_dir = tmp_path / "data"
+    data_dir.mkdir(parents=True, exist_ok=True)
+    app = create_app(Settings(data_dir=data_dir), database_url)
+    listener = socket.create_server(("127.0.0.1", 0))
+    running = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=5))
+    thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    deadline = time.monotonic() + 30
+    while not running.started:  # uvicorn has no other word for it
+        assert thread.is_alive(), "the server did not start"
+        assert time.monotonic() < deadline, "the server did not start in time"
+        time.sleep(0.01)
+    yield LiveServer(
+        base_url,
+        data_dir,
+        (data_dir / "admin.key").read_text().strip(),
+        (data_dir / "worker.key").read_text().strip(),
+    )
+    running.should_exit = True
+    thread.join(15)
+    listener.close()

@@ -16,7 +16,6 @@ from tunesmith.schemas.errors import RecordInvalid
 from tunesmith.schemas.shape import Task
 
 MAX_LINE_BYTES = 8 * 1024 * 1024
-MAX_DEPTH = 64
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 
 
@@ -63,8 +62,13 @@ class ChatRecord:
     @property
     def fingerprint(self) -> str:
         """sha256 of the content, for the held-out split and for duplicates; independent of key order and spaces."""
-        text = json.dumps([[m.role, m.content] for m in self.messages], ensure_ascii=False)
-        return hashlib.sha256(text.encode()).hexdigest()
+        text = orjson.dumps([[m.role, m.content] for m in self.messages])
+        return hashlib.sha256(text).hexdigest()
+
+    @property
+    def length(self) -> int:
+        """Characters of all messages."""
+        return sum(len(m.content) for m in self.messages)
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,11 @@ class SequenceRecord:
         """sha256 of the residues: two headers on one sequence are one record."""
         return hashlib.sha256(self.residues.encode()).hexdigest()
 
+    @property
+    def length(self) -> int:
+        """Residues."""
+        return len(self.residues)
+
 
 Record = ChatRecord | SequenceRecord
 
@@ -91,11 +100,7 @@ def parse_json_line(raw: bytes, line: int) -> ChatRecord:
     `line` counts from 1 and is named in every RecordInvalid, with the key at fault in `param`.
     """
     if len(raw) > MAX_LINE_BYTES:
-        raise RecordInvalid(
-            f"Line {line} is {len(raw):,} bytes long, more than the {MAX_LINE_BYTES:,} that a record may have. "
-            "Split or drop it.",
-            line=line,
-        )
+        raise too_long(len(raw), line)
     data = _load(raw, line)
     if "messages" in data:
         return _chat(data, line)
@@ -109,6 +114,15 @@ def parse_json_line(raw: bytes, line: int) -> ChatRecord:
         'or "prompt" and "completion", or "instruction" and "output" (or "response").',
         line=line,
         param="messages",
+    )
+
+
+def too_long(n_bytes: int, line: int) -> RecordInvalid:
+    """The error of a record beyond MAX_LINE_BYTES."""
+    return RecordInvalid(
+        f"Line {line} is {n_bytes:,} bytes long, more than the {MAX_LINE_BYTES:,} that a record may have. "
+        "Split or drop it.",
+        line=line,
     )
 
 
@@ -135,7 +149,7 @@ def _chat(data: dict[str, Any], line: int) -> ChatRecord:
     raw = data["messages"]
     if not isinstance(raw, list) or not raw:
         raise RecordInvalid(
-            f'Line {line}: "messages" must be a non-empty list of messages, got {_json_type(raw)}.',
+            f'Line {line}: "messages" must be a list with messages in it, got {_json_type(raw)}.',
             line=line,
             param="messages",
         )
@@ -170,8 +184,8 @@ def _message(raw: Any, line: int, where: str) -> Message:
             line=line,
             param=f"{where}.tool_calls",
         )
-    weight = message.get("weight", 1)
-    if weight not in (0, 1) or isinstance(weight, bool):
+    weight: Any = message.get("weight", 1)
+    if isinstance(weight, bool) or weight not in (0, 1):
         raise RecordInvalid(
             f"Line {line}: {where}.weight is {json.dumps(weight)}, expected 0 or 1.", line=line, param=f"{where}.weight"
         )
@@ -253,6 +267,8 @@ def _only(data: dict[str, Any], known: set[str], line: int) -> None:
 
 def _json_type(value: Any) -> str:
     names = {dict: "an object", list: "a list", str: "text", bool: "a boolean", int: "a number", float: "a number"}
+    if value == []:
+        return "an empty list"
     return "null" if value is None else names.get(cast("type[Any]", type(value)), "a value")
 
 

@@ -105,7 +105,7 @@ class Store:
 
     async def each(self, items: Iterator[Result]) -> AsyncIterator[Result]:
         """What a blocking iterator gives, without blocking the loop."""
-        while (found := await self.run(_next, items)) is not None:
+        while (found := await self.run(lambda: _next(items))) is not None:
             yield found[0]
 
     def move(self, key: str, to: str) -> None:
