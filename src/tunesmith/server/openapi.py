@@ -53,7 +53,7 @@ def _routes(app: FastAPI) -> dict[tuple[str, str], APIRoute]:
         (method, route.path_format): route
         for route in app.routes
         if isinstance(route, APIRoute)
-        for method in route.methods
+        for method in route.methods or ()
     }
 
 
