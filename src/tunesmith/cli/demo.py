@@ -147,9 +147,8 @@ def _train(cli: Cli, training: "FileObject", validation: "FileObject | None", **
     require_success(done)
     assert done.fine_tuned_model is not None
     model = cli.client.models.registry(done.fine_tuned_model)
-    cli.print(
-        f"\n  {model.id} after {duration(time.monotonic() - began)}, base against tuned on records never trained on (95 % intervals):"
-    )
+    cli.print(f"\n  {model.id} after {duration(time.monotonic() - began)}.")
+    cli.print("  Base against tuned on records that it was not trained on, with 95 % intervals:")
     report.comparisons(cli, model)
     return model
 
