@@ -234,6 +234,8 @@ async def test_metrics_take_an_admin_key_and_count_by_route_not_by_id(server):
     figures = (await server.http.get("/metrics", headers=server.bearer())).text
     assert 'tunesmith_requests_total{method="DELETE",route="/v1/keys/{key_id}",status="404"} 2.0' in figures
     assert "key_absent" not in figures
+    assert 'tunesmith_jobs{status="queued"} 0.0' in figures
+    assert "tunesmith_engines 0.0" in figures
 
 
 async def test_the_description_is_open_and_gives_every_operation_its_errors_and_its_key(server):

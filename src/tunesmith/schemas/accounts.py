@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from tunesmith.schemas.shape import Shape
 
@@ -16,6 +16,8 @@ class KeyKind(StrEnum):
 
 
 class KeyCreate(Shape):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "notebook", "expires_in_s": 2592000}]})
+
     name: str = Field(min_length=1, max_length=64)
     kind: KeyKind = KeyKind.USER
     user: str | None = Field(default=None, pattern=r"^[A-Za-z0-9._-]{1,64}$")

@@ -119,6 +119,19 @@ class Sampling(Shape):
 class ChatRequest(Sampling):
     """Body of POST /v1/chat/completions, ignored keys taken off."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "model": "smollm2-135m-instruct",
+                    "messages": [{"role": "user", "content": "What is a lease?"}],
+                    "max_completion_tokens": 64,
+                    "temperature": 0.2,
+                }
+            ]
+        }
+    )
+
     model: str
     messages: list[ChatMessage] = Field(min_length=1)
     max_tokens: int | None = Field(default=None, ge=1)
@@ -169,6 +182,10 @@ def _refuse_other_than_text(message: dict[str, Any], where: str) -> None:
 
 class CompletionRequest(Sampling):
     """Body of POST /v1/completions. Token-id prompts are used as they are: no BOS is added."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"model": "smollm2-135m-instruct", "prompt": "Once", "max_tokens": 16}]}
+    )
 
     model: str
     prompt: str | list[str] | list[int] | list[list[int]]

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import ConfigDict, Field, field_validator
 
 from tunesmith.schemas.shape import Adaptation, Auto, Shape, Task
 from tunesmith.schemas.training import Hyperparameters
@@ -39,6 +39,19 @@ class Method(Shape):
 
 class JobCreate(Shape):
     """Body of POST /v1/fine_tuning/jobs."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "model": "smollm2-135m-instruct",
+                    "training_file": "file-3kTMd0aPq9LkXw2VbNc7Rz",
+                    "suffix": "support",
+                    "method": {"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": 3}}},
+                }
+            ]
+        }
+    )
 
     model: str = Field(min_length=1, max_length=256)
     training_file: str

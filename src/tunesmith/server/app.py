@@ -36,17 +36,18 @@ from tunesmith.server.storage.blobs import BlobStore
 log = structlog.get_logger()
 
 ROUTERS = (
-    account_routes.router,
-    file_routes.router,
+    job_worker_routes.router,
+    job_routes.router,
     openai_routes.router,
     generate_routes.router,
     engine_routes.router,
-    job_routes.router,
-    job_worker_routes.router,
-    model_routes.router,
-    operations.router,
     storage_routes.router,
+    file_routes.router,
+    model_routes.router,
+    account_routes.router,
+    operations.router,
 )
+"""A request is matched against their routes one after the other: the most often called come first."""
 STREAMED = (("POST", "/v1/files"), ("PATCH", "/worker/v1/uploads/"))
 """Routes that read their bodies piece by piece, with limits of their own."""
 OPEN_PATHS = frozenset({"/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc"})

@@ -1,6 +1,8 @@
 """Figures for Prometheus: requests by route, and what else a domain adds to the registry of its app."""
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from collections.abc import Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from starlette.types import Scope
 
 _BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
@@ -22,11 +24,20 @@ class Metrics:
             registry=self.registry,
         )
 
+        self._jobs = Gauge("tunesmith_jobs", "Jobs that have not ended.", ("status",), registry=self.registry)
+        self._engines = Gauge("tunesmith_engines", "Engines that can be asked.", registry=self.registry)
+
     def observe(self, scope: Scope, status: int, seconds: float) -> None:
         """Counts one answer; 499 is a client that left before it began."""
         route = getattr(scope.get("route"), "path", "none")
         self._requests.labels(scope["method"], route, str(status)).inc()
         self._seconds.labels(scope["method"], route).observe(seconds)
+
+    def count(self, *, jobs: Mapping[str, int], engines: int) -> None:
+        """What the database says now; each figure is the same on every replica."""
+        for status, n in jobs.items():
+            self._jobs.labels(status).set(n)
+        self._engines.set(engines)
 
     def text(self) -> bytes:
         """The registry in Prometheus' text format."""

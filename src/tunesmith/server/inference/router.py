@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Select, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tunesmith.schemas.errors import NoEngine
@@ -36,12 +36,7 @@ async def candidates(
     Best has the model itself in memory, then its base (an adapter is quickly put on), then the fewest requests from
     here (`busy`). Raises NoEngine when there is none.
     """
-    since = func.tunesmith_now() - dt.timedelta(seconds=timeout_s)
-    rows = await session.scalars(
-        at_service(
-            select(EngineRow).where(EngineRow.last_seen > since, EngineRow.away_since.is_(None)), EngineRow, caller
-        ).order_by(EngineRow.id)
-    )
+    rows = await session.scalars(at_service(_reachable(timeout_s), EngineRow, caller).order_by(EngineRow.id))
     found = [
         Engine((row.project_id, row.id), row.url, row.secret, frozenset(row.loaded), row.last_seen) for row in rows
     ]
@@ -49,6 +44,16 @@ async def candidates(
         raise NoEngine(f"No engine is connected that could answer with '{served.name}'. {_NEXT_STEP}")
     names = {served.base.key, *served.base.aliases}
     return sorted(found, key=lambda e: (served.name not in e.loaded, not names & e.loaded, busy.get(e.key, 0)))
+
+
+async def count(session: AsyncSession, *, timeout_s: float) -> int:
+    """How many engines can be asked now."""
+    return len((await session.scalars(_reachable(timeout_s))).all())
+
+
+def _reachable(timeout_s: float) -> Select[EngineRow]:
+    since = func.tunesmith_now() - dt.timedelta(seconds=timeout_s)
+    return select(EngineRow).where(EngineRow.last_seen > since, EngineRow.away_since.is_(None))
 
 
 async def mark_away(db: Database, engine: Engine) -> None:
