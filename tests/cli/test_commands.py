@@ -32,7 +32,7 @@ def test_start_up_is_quick_and_without_heavy_imports(tunesmith):
 
 
 def test_keys_are_made_listed_and_revoked(on_server):
-    made = on_server("keys", "create", "for a test")
+    made = on_server("keys", "create", "--name", "for a test")
     assert made.returncode == 0
     key = made.stdout.strip()
     assert key.startswith("tsk_")
@@ -47,7 +47,7 @@ def test_keys_are_made_listed_and_revoked(on_server):
 
 
 def test_json_is_the_object_of_the_api(on_server):
-    created = CreatedKey.model_validate_json(on_server("keys", "create", "wire", "--json").stdout)
+    created = CreatedKey.model_validate_json(on_server("keys", "create", "--name", "wire", "--json").stdout)
     assert created.name == "wire"
     page = Page[ApiKey].model_validate_json(on_server("--json", "keys", "ls").stdout)
     assert created.id in {key.id for key in page.data}

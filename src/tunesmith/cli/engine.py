@@ -51,5 +51,5 @@ def _key(data_dir: Path | None) -> str | None:
     except OSError as e:
         raise Unauthenticated(
             f"No worker key: FINETUNE_WORKER_KEY is not set and {path} cannot be read ({e.strerror}). "
-            "Make one with `tunesmith keys create engine --kind worker` and set FINETUNE_WORKER_KEY."
+            "Make one with `tunesmith keys create --kind worker` and set FINETUNE_WORKER_KEY."
         ) from e

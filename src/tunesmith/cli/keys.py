@@ -14,7 +14,7 @@ app.callback()(lambda: None)
 @client_command(app, "create")
 def create(
     cli: Cli,
-    name: Annotated[str, typer.Argument(help="What the key is for.")],
+    name: Annotated[str, typer.Option(help="What the key is for.")] = "command line",
     kind: Annotated[Literal["user", "worker", "service", "admin"], typer.Option(help="What it may do.")] = "user",
     user: Annotated[str | None, typer.Option(help="User it is for, made if new (admin keys only).")] = None,
     expires_days: Annotated[float | None, typer.Option(min=0.001, help="Days until it ends.")] = None,
