@@ -4,25 +4,70 @@ Wall time here swings with the machine; CPU time and ratios from one run hold. A
 processes used more than 0.3 of a core meanwhile.
 """
 
-import importlib.metadata
-import platform
+import os
+import resource
 import statistics
+import subprocess
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import psutil
-from rich.console import Console
-from rich.table import Table
 
 OTHERS_LIMIT_CORES = 0.3
-console = Console(width=140)
+Round = TypeVar("Round")
 
 
-def tree_cpu_s(roots: Iterable[int]) -> float:
-    """CPU seconds (user and system) of the processes and all their descendants, those that have ended included."""
-    total = 0.0
-    seen: set[int] = set()
+@dataclass(frozen=True)
+class Sample:
+    """One round: wall seconds, CPU seconds of each group of processes, and how many cores everybody else used."""
+
+    wall_s: float
+    cpu_s: Mapping[str, float]
+    others_cores: float
+
+    def cpu(self, *groups: str) -> float:
+        """CPU seconds of the named groups, of all when none is named."""
+        return sum(self.cpu_s[name] for name in groups or self.cpu_s)
+
+
+@dataclass
+class Meter:
+    """Measures a block: `with Meter({"server": [pid], "client": [os.getpid()]}) as meter: ...`, then `meter.sample`.
+
+    A group is the trees of its processes. What belongs to two groups is counted in the one named first, so that a
+    client that started the server comes last.
+    """
+
+    groups: Mapping[str, Sequence[int]]
+    sample: Sample = field(init=False)
+
+    def __enter__(self) -> "Meter":
+        self._cpu_s = self._used()
+        self._busy_s = machine_busy_s()
+        self._began = time.perf_counter()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        wall_s = time.perf_counter() - self._began
+        used = self._used()
+        cpu_s = {name: used[name] - self._cpu_s[name] for name in self.groups}
+        others_s = machine_busy_s() - self._busy_s - sum(cpu_s.values())
+        self.sample = Sample(wall_s, cpu_s, max(0.0, others_s) / wall_s)
+
+    def _used(self) -> dict[str, float]:
+        seen: set[int] = set()
+        return {name: tree_cpu_s(pids, seen) for name, pids in self.groups.items()}
+
+
+def tree_cpu_s(roots: Iterable[int], seen: set[int] | None = None) -> float:
+    """CPU seconds (user and system) of the processes and all their descendants, those that have ended included.
+
+    Processes in `seen` are left out, and those that are counted are added to it.
+    """
+    seen = set() if seen is None else seen
+    total_s = 0.0
     for root in roots:
         try:
             process = psutil.Process(root)
@@ -37,43 +82,26 @@ def tree_cpu_s(roots: Iterable[int]) -> float:
                 t = member.cpu_times()
             except psutil.NoSuchProcess:
                 continue
-            total += t.user + t.system + getattr(t, "children_user", 0.0) + getattr(t, "children_system", 0.0)
-    return total
+            total_s += t.user + t.system + getattr(t, "children_user", 0.0) + getattr(t, "children_system", 0.0)
+    return total_s
 
 
-@dataclass
-class Sample:
-    """One round: wall and CPU seconds, and how many cores everybody else used meanwhile."""
-
-    wall_s: float
-    cpu_s: float
-    others_cores: float
-
-
-@dataclass
-class Meter:
-    """Measures a block: `with Meter(pids) as m: ...; m.sample`."""
-
-    pids: Sequence[int]
-    sample: Sample = field(init=False)
-
-    def __enter__(self) -> "Meter":
-        self._cpu = tree_cpu_s(self.pids)
-        self._busy = _machine_busy_s()
-        self._wall = time.perf_counter()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        wall = time.perf_counter() - self._wall
-        cpu = tree_cpu_s(self.pids) - self._cpu
-        others = max(0.0, _machine_busy_s() - self._busy - cpu) / wall
-        self.sample = Sample(wall, cpu, others)
+def run_to_end(command: Sequence[str], *, env: Mapping[str, str] | None = None, limit_s: float = 300) -> Sample:
+    """Runs a command from start to end. Raises RuntimeError with its last words when it fails."""
+    before, busy_s, began = _children_cpu_s(), machine_busy_s(), time.perf_counter()
+    done = subprocess.run(
+        command, env=dict(os.environ) | dict(env or {}), capture_output=True, text=True, timeout=limit_s, check=False
+    )
+    wall_s, cpu_s = time.perf_counter() - began, _children_cpu_s() - before
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}:\n{(done.stderr or done.stdout)[-2000:]}")
+    return Sample(wall_s, {"process": cpu_s}, max(0.0, machine_busy_s() - busy_s - cpu_s) / wall_s)
 
 
-def interleave(a: Callable[[], Sample], b: Callable[[], Sample], rounds: int) -> tuple[list[Sample], list[Sample]]:
+def interleave(a: Callable[[], Round], b: Callable[[], Round], rounds: int) -> tuple[list[Round], list[Round]]:
     """Rounds in the order A B B A A B B A ..., so that a drift of the machine hits both alike."""
-    of_a: list[Sample] = []
-    of_b: list[Sample] = []
+    of_a: list[Round] = []
+    of_b: list[Round] = []
     for i in range(rounds):
         first_a = i % 2 == 0
         for is_a in (first_a, not first_a):
@@ -88,27 +116,16 @@ def ratios(ours: Sequence[float], peer: Sequence[float]) -> str:
 
 
 def wall(samples: Sequence[Sample], figure: str) -> str:
-    """The figure, or a refusal when the machine was not ours."""
-    worst = max(s.others_cores for s in samples)
-    return figure if worst <= OTHERS_LIMIT_CORES else f"refused: others used {worst:.1f} cores"
+    """The figure, or `refused` when the machine was not ours; the table's foot says what others used."""
+    return figure if max(s.others_cores for s in samples) <= OTHERS_LIMIT_CORES else "refused"
 
 
-def show(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, packages: Sequence[str] = ()) -> None:
-    """Prints one table with the machine and the versions below it."""
-    table = Table(title=title, title_justify="left", title_style="bold")
-    for i, column in enumerate(columns):
-        table.add_column(column, justify="left" if i == 0 else "right")
-    for row in rows:
-        table.add_row(*row)
-    console.print(table)
-    versions = ", ".join(f"{p} {importlib.metadata.version(p)}" for p in packages)
-    load = "/".join(f"{x:.1f}" for x in psutil.getloadavg())
-    console.print(
-        f"[dim]{psutil.cpu_count()} cores, Python {platform.python_version()}, load {load}"
-        f"{', ' + versions if versions else ''}[/dim]\n"
-    )
-
-
-def _machine_busy_s() -> float:
+def machine_busy_s() -> float:
+    """CPU seconds that all processes together have used, and what the machine's host took away."""
     t = psutil.cpu_times()
     return sum(getattr(t, name, 0.0) for name in ("user", "system", "nice", "irq", "softirq", "steal"))
+
+
+def _children_cpu_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
