@@ -43,7 +43,7 @@ def run(*, quick: bool) -> None:
 
 def _compare(case: Case, home: Path, rounds: int) -> None:
     ours, bare = interleave(lambda: _ours(case, home), lambda: _bare(case, home), rounds)
-    _check_same(case, ours[0], bare[0])
+    check_same(case.title, ours[0], bare[0])
     rows = [
         [*_row("tunesmith.training", ours), ratios([r.sample.cpu() for r in ours], [r.sample.cpu() for r in bare])],
         [*_row("the same by trl alone", bare), "1.00"],
@@ -95,11 +95,11 @@ def _bare(case: Case, home: Path) -> Run:
     return Run(sample, told["first_step_at"] - began, told["losses"])
 
 
-def _check_same(case: Case, ours: Run, bare: Run) -> None:
+def check_same(title: str, ours: Run, bare: Run) -> None:
     """Raises RuntimeError when the two did not do the same work."""
     a, b = ours.losses[0], bare.losses[0]
     if len(ours.losses) != len(bare.losses) or abs(a - b) > SAME_LOSS * b:
         raise RuntimeError(
-            f"{case.title}: the two did not do the same work: {len(ours.losses)} and {len(bare.losses)} steps, "
+            f"{title}: the two did not do the same work: {len(ours.losses)} and {len(bare.losses)} steps, "
             f"first losses {a:.4f} and {b:.4f}."
         )
