@@ -46,6 +46,6 @@ def test_an_undecided_comparison_is_no_failure():
 def test_how_to_go_on_holds_commands_that_can_be_pasted(capsys, tmp_path):
     demo_report.how_to_go_on(Cli(Connection()), "http://127.0.0.1:8000", tmp_path, model(), model())
     out = capsys.readouterr().out
-    assert f"tunesmith chat ft:protein-mini:default:x:1 --data-dir {tmp_path}" in out
+    assert f"{demo_report.program()} chat ft:protein-mini:default:x:1 --data-dir {tmp_path}" in out
     assert "curl http://127.0.0.1:8000/v1/chat/completions" in out
     assert 'OpenAI(base_url="http://127.0.0.1:8000/v1"' in out

@@ -105,8 +105,8 @@ class Cli:
             client.close()
 
     def print(self, text: str = "") -> None:
-        """A line for a person, never broken by the terminal's width when piped."""
-        self.out.print(text, soft_wrap=not self.out.is_terminal)
+        """A line for a person, left whole so that it can be copied."""
+        self.out.print(text, soft_wrap=True)
 
     def json(self, found: "BaseModel") -> None:
         """The wire object on one line."""

@@ -62,7 +62,7 @@ def demo(
             cli.print(f"Serving on {running.url} until Ctrl-C.")
             running.wait()
         else:
-            cli.print(f"No terminal: stopping. Serve the models again: tunesmith up --data-dir {data_dir}")
+            cli.print(f"No terminal: stopping. Serve the models again: {report.program()} up --data-dir {data_dir}")
 
 
 def tune_protein(cli: Cli) -> "ModelVersion":

@@ -1,5 +1,8 @@
 """What the demo prints: facts, base against tuned, sequences, answers, and how to go on."""
 
+import os
+import shutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -80,12 +83,13 @@ def answers(cli: Cli, question: str, *, before: str, after: str, documented: str
 def how_to_go_on(cli: Cli, url: str, data_dir: Path, protein: "ModelVersion", chat: "ModelVersion") -> None:
     """How to open the models, by command, curl and the OpenAI SDK."""
     key = data_dir / "admin.key"
+    command = program()
     title(cli, "Use them while this runs")
     cli.print(f"""\
   Command line:
-    tunesmith chat {chat.id} --data-dir {data_dir}
-    tunesmith generate {protein.id} -n 3 --data-dir {data_dir}
-    tunesmith models show {protein.id} --data-dir {data_dir}
+    {command} chat {chat.id} --data-dir {data_dir}
+    {command} generate {protein.id} -n 3 --data-dir {data_dir}
+    {command} models show {protein.id} --data-dir {data_dir}
 
   curl:
     curl {url}/v1/chat/completions -H "Authorization: Bearer $(cat {key})" \\
@@ -101,6 +105,15 @@ def how_to_go_on(cli: Cli, url: str, data_dir: Path, protein: "ModelVersion", ch
     ).choices[0].message.content)
 
   The API's description: {url}/docs""")
+
+
+def program() -> str:
+    """How `tunesmith` is called here: by its name where the shell finds it, else by its path."""
+    own = Path(sys.executable).parent / "tunesmith"
+    found = shutil.which("tunesmith")
+    if found is not None and Path(found).resolve() == own.resolve():
+        return "tunesmith"
+    return os.path.relpath(own) if own.is_relative_to(Path.cwd()) else str(own)
 
 
 def raise_if_worse(models: "Sequence[ModelVersion]") -> None:
