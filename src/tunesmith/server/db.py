@@ -1,11 +1,13 @@
 """The database: one async engine over psycopg, one session a request, one commit at its edge."""
 
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, TypeAlias, cast
 
+import orjson
 import psycopg
 import psycopg_pool
+from psycopg.types.json import set_json_dumps, set_json_loads
 from sqlalchemy import MetaData, event, text
 from sqlalchemy.engine import Connection as SyncConnection
 from sqlalchemy.engine import make_url
@@ -46,7 +48,17 @@ class Database:
             self.url, pool_size=pool_size, max_overflow=0, pool_timeout=5, pool_pre_ping=True, pool_recycle=1800
         )
         self._lean = psycopg_pool.AsyncConnectionPool(
-            libpq_url(url), min_size=1, max_size=4, timeout=5, max_lifetime=1800, open=False, name="lean"
+            libpq_url(url),
+            # One plan a statement for the connection's life: planning anew took more than running.
+            kwargs={"options": "-c plan_cache_mode=force_generic_plan -c jit=off"},
+            configure=_configure,
+            reset=_reset,
+            min_size=1,
+            max_size=4,
+            timeout=5,
+            max_lifetime=1800,
+            open=False,
+            name="lean",
         )
         self._make = async_sessionmaker(self._engine, expire_on_commit=False)
         self._install_clock(self._make)
@@ -82,19 +94,30 @@ class Database:
             raise Unavailable(BUSY) from e
 
     @asynccontextmanager
-    async def lean(self) -> AsyncGenerator[Connection]:
+    async def lean(self, *, each_alone: bool = False) -> AsyncGenerator[Connection]:
         """A transaction on psycopg alone, for the worker protocol: a third of a session's CPU, and a pool that
         users' requests cannot exhaust, so that a heartbeat always finds a connection.
 
+        Statements travel together until a result is asked for, the last of them with the commit; so an error may be
+        raised by a later call. With `each_alone` each statement is a transaction of its own and travels at once.
         Raises Unavailable as `session` does.
         """
         try:
             await self._lean.open()
             async with self._lean.connection() as connection:
                 seconds = self.clock.offset.total_seconds()
-                if seconds:
-                    await connection.execute("SELECT set_config('tunesmith.clock_offset', %s, true)", [f"{seconds} s"])
-                yield connection
+                if each_alone and not seconds:
+                    await connection.set_autocommit(True)
+                    yield connection
+                    return
+                async with AsyncExitStack() as stack:
+                    if not each_alone:
+                        await stack.enter_async_context(connection.pipeline())
+                    if seconds:  # a test's clock: it is set for one transaction, so there must be one
+                        offset = [f"{seconds} s"]
+                        await connection.execute("SELECT set_config('tunesmith.clock_offset', %s, true)", offset)
+                    yield connection
+                    await connection.commit()
         except (psycopg_pool.PoolTimeout, psycopg.OperationalError, psycopg.InterfaceError) as e:
             raise Unavailable(BUSY) from e
 
@@ -110,6 +133,15 @@ class Database:
     async def close(self) -> None:
         await self._engine.dispose()
         await self._lean.close()
+
+
+async def _configure(connection: Connection) -> None:
+    set_json_dumps(orjson.dumps, connection)
+    set_json_loads(orjson.loads, connection)
+
+
+async def _reset(connection: Connection) -> None:
+    await connection.set_autocommit(False)
 
 
 async def driver(session: AsyncSession) -> Connection:

@@ -6,7 +6,7 @@ happen once among several servers happens under a lock of PostgreSQL's, for the 
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import structlog
@@ -39,7 +39,7 @@ class Clockwork:
         self._validating: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
+    async def running(self) -> AsyncGenerator[None]:
         """The loops run for the length of the block; first the time that no server was alive is forgiven."""
         downtime_s = await reaper.forgive_downtime(self._db, self._settings)
         log.info("clockwork.started", downtime_s=round(downtime_s, 1))

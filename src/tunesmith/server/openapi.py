@@ -7,9 +7,23 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
 from tunesmith.schemas.error_body import ErrorBody
-from tunesmith.schemas.worker import Problem
+from tunesmith.schemas.worker import (
+    ClaimRequest,
+    CommitRequest,
+    CompleteRequest,
+    FailRequest,
+    Problem,
+    ReleaseRequest,
+    ReportRequest,
+    UploadRequest,
+)
 from tunesmith.server.accounts.auth import LeaseToken, Policy, Public, Require, RequireBriefly, policy_of
 
+_UNSEEN = (
+    ErrorBody, Problem, ClaimRequest, CommitRequest, CompleteRequest, FailRequest, ReleaseRequest, ReportRequest,
+    UploadRequest,
+)  # fmt: skip
+"""Shapes that FastAPI does not find by itself: errors, and bodies that a route reads itself."""
 _REF = "#/components/schemas/{model}"
 _ERRORS = (
     ("4XX", "The request was refused: what happened, to which parameter or id, and the next step."),
@@ -32,7 +46,7 @@ def _described(app: FastAPI) -> dict[str, Any]:
     found = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
     parts: dict[str, Any] = found.setdefault("components", {})
     schemas: dict[str, Any] = parts.setdefault("schemas", {})
-    for model in (ErrorBody, Problem):
+    for model in _UNSEEN:
         shape = model.model_json_schema(ref_template=_REF)
         schemas.update(shape.pop("$defs", {}))
         schemas[model.__name__] = shape

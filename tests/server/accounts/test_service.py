@@ -49,5 +49,5 @@ async def test_a_key_is_stored_as_its_digest_alone(server):
         assert row.prefix == key[: keys.PREFIX_LENGTH]
         found = await keys.find(session, key)
         assert found is not None
-        assert found[1].name == "ada"
+        assert found.user_name == "ada"
         assert await keys.find(session, key[:-1] + ("A" if key[-1] != "A" else "B")) is None

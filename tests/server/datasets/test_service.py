@@ -129,14 +129,20 @@ async def test_a_result_file_is_listed_by_its_purpose_and_read_as_it_was_written
     key = (await server.http.get("/v1/keys", headers=server.bearer())).json()["data"][0]
     async with state.db.session() as session:
         from tunesmith.server.accounts.tables import ApiKeyRow
+        from tunesmith.server.db import driver
 
         owner = await session.get_one(ApiKeyRow, key["id"])
-        row = await service.create_result_file(
-            session, state.blobs, project_id=owner.project_id, created_by=owner.user_id, filename="r.csv", stored=stored
+        file_id = await service.create_result_file(
+            await driver(session),
+            state.blobs,
+            project_id=owner.project_id,
+            created_by=owner.user_id,
+            filename="r.csv",
+            stored=stored,
         )
     listed = await server.http.get("/v1/files?purpose=fine-tune-results", headers=server.bearer())
-    assert [f["id"] for f in listed.json()["data"]] == [row.id]
-    content = await server.http.get(f"/v1/files/{row.id}/content", headers=server.bearer() | {"range": "bytes=0-3"})
+    assert [f["id"] for f in listed.json()["data"]] == [file_id]
+    content = await server.http.get(f"/v1/files/{file_id}/content", headers=server.bearer() | {"range": "bytes=0-3"})
     assert (content.status_code, content.text) == (206, "step")
 
 

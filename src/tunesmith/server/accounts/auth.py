@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from tunesmith.schemas.accounts import KeyKind
 from tunesmith.schemas.errors import Forbidden, Unauthenticated
 from tunesmith.server.accounts import keys
-from tunesmith.server.db import Database
+from tunesmith.server.db import Connection, Database, driver
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Require(Policy):
         self.kinds = frozenset(kinds)
 
     async def __call__(self, request: Request, session: SessionDep) -> Caller:
-        return _remember(request, await authenticate(session, bearer(request), self.kinds))
+        return remember(request, await authenticate(session, bearer(request), self.kinds))
 
 
 class RequireBriefly(Policy):
@@ -79,10 +79,17 @@ class RequireBriefly(Policy):
         db: Database = request.app.state.db
         async with db.session() as session:
             caller = await authenticate(session, bearer(request), self.kinds)
-        return _remember(request, caller)
+        return remember(request, caller)
 
 
-def _remember(request: Request, caller: Caller) -> Caller:
+class RequireInside(RequireBriefly):
+    """As RequireBriefly, and the route itself asks, on the connection that it works with; gives the key as it came."""
+
+    async def __call__(self, request: Request) -> str:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return bearer(request)
+
+
+def remember(request: Request, caller: Caller) -> Caller:
     """Leaves the caller with the request, for the headers of its answer."""
     request.state.caller = caller
     return caller
@@ -90,18 +97,21 @@ def _remember(request: Request, caller: Caller) -> Caller:
 
 async def authenticate(session: AsyncSession, key: str, kinds: frozenset[KeyKind]) -> Caller:
     """The caller of a key; the same answer for an unknown, a revoked and an expired one."""
-    found = await keys.find(session, key)
+    return await authenticate_on(await driver(session), key, kinds)
+
+
+async def authenticate_on(connection: Connection, key: str, kinds: frozenset[KeyKind]) -> Caller:
+    """The same on a connection."""
+    found = await keys.find_on(connection, key)
     if found is None:
         raise Unauthenticated(
             "Incorrect API key provided. Send a live key as 'Authorization: Bearer <key>'; "
             "`tunesmith keys create` makes one."
         )
-    row, user, project = found
-    kind = KeyKind(row.kind)
-    if kind not in kinds:
+    if found.kind not in kinds:
         wanted = " or ".join(sorted(kinds))
-        raise Forbidden(f"This is a {kind} key; this call takes a key of kind {wanted}.")
-    return Caller(row.id, kind, user.id, user.name, project.id, project.slug)
+        raise Forbidden(f"This is a {found.kind} key; this call takes a key of kind {wanted}.")
+    return Caller(found.key_id, found.kind, found.user_id, found.user_name, found.project_id, found.project_slug)
 
 
 def bearer(request: Request) -> str:
@@ -120,6 +130,7 @@ worker_key = Require(KeyKind.WORKER)
 admin_key = Require(KeyKind.ADMIN)
 user_key_briefly = RequireBriefly(KeyKind.USER, KeyKind.SERVICE, KeyKind.ADMIN)
 worker_key_briefly = RequireBriefly(KeyKind.WORKER)
+worker_key_inside = RequireInside(KeyKind.WORKER)
 public = Public()
 lease_token = LeaseToken()
 

@@ -4,16 +4,53 @@ import datetime as dt
 import hashlib
 import hmac
 import secrets
+from dataclasses import dataclass
+from typing import LiteralString
 
-from sqlalchemy import select, text
+from psycopg.rows import class_row
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tunesmith.schemas.accounts import KeyKind
 from tunesmith.server import ids
-from tunesmith.server.accounts.tables import ApiKeyRow, ProjectRow, UserRow
+from tunesmith.server.accounts.tables import ApiKeyRow, UserRow
+from tunesmith.server.db import Connection, driver
 
 _TAG = {KeyKind.USER: "tsk", KeyKind.WORKER: "tsw", KeyKind.SERVICE: "tss", KeyKind.ADMIN: "tsa"}
 PREFIX_LENGTH = 12
+
+FIND: LiteralString = """
+SELECT k.id AS key_id, k.kind, k.digest, u.id AS user_id, u.name AS user_name, p.id AS project_id,
+  p.slug AS project_slug, k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > tunesmith_now()) AS live,
+  COALESCE(k.last_used_at > tunesmith_now() - interval '1 minute', false) AS fresh
+FROM api_keys k JOIN users u ON u.id = k.user_id JOIN projects p ON p.id = k.project_id
+WHERE k.prefix = %(prefix)s"""
+
+NOTE_USE: LiteralString = "UPDATE api_keys SET last_used_at = tunesmith_now() WHERE id = %(id)s"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A live key, and whose it is."""
+
+    key_id: str
+    kind: KeyKind
+    user_id: str
+    user_name: str
+    project_id: str
+    project_slug: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    key_id: str
+    kind: str
+    digest: bytes
+    user_id: str
+    user_name: str
+    project_id: str
+    project_slug: str
+    live: bool
+    fresh: bool
 
 
 async def mint(
@@ -38,26 +75,27 @@ async def mint(
     return row, key
 
 
-async def find(session: AsyncSession, key: str) -> tuple[ApiKeyRow, UserRow, ProjectRow] | None:
+async def find(session: AsyncSession, key: str) -> Found | None:
+    """As `find_on`, in the session's transaction."""
+    return await find_on(await driver(session), key)
+
+
+async def find_on(connection: Connection, key: str) -> Found | None:
     """The live key with its user and project; None when it is unknown, revoked or expired.
 
     Looked up by prefix and compared in constant time, so that timing tells nothing about the rest.
     """
-    found = await session.execute(
-        select(ApiKeyRow, UserRow, ProjectRow, text("tunesmith_now() AS now"))
-        .join(UserRow, UserRow.id == ApiKeyRow.user_id)
-        .join(ProjectRow, ProjectRow.id == ApiKeyRow.project_id)
-        .where(ApiKeyRow.prefix == key[:PREFIX_LENGTH])
-    )
     wanted = digest_of(key)
-    for row, user, project, now in found:
-        if not hmac.compare_digest(row.digest, wanted):
-            continue
-        if row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= now):
-            return None
-        if row.last_used_at is None or now - row.last_used_at > dt.timedelta(minutes=1):
-            row.last_used_at = now
-        return row, user, project
+    async with connection.cursor(row_factory=class_row(_Row)) as cursor:
+        await cursor.execute(FIND, {"prefix": key[:PREFIX_LENGTH]})
+        for row in await cursor.fetchall():
+            if not hmac.compare_digest(row.digest, wanted):
+                continue
+            if not row.live:
+                return None
+            if not row.fresh:
+                await cursor.execute(NOTE_USE, {"id": row.key_id})
+            return Found(row.key_id, KeyKind(row.kind), row.user_id, row.user_name, row.project_id, row.project_slug)
     return None
 
 

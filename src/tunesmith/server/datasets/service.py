@@ -3,7 +3,7 @@
 import asyncio
 import datetime as dt
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, LiteralString
 
 from sqlalchemy import ColumnElement, and_, func, or_, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -19,13 +19,17 @@ from tunesmith.server.accounts.scope import owned
 from tunesmith.server.datasets.receive import Received
 from tunesmith.server.datasets.tables import FileRow
 from tunesmith.server.datasets.validation import FileCheck, Findings
-from tunesmith.server.db import Database
+from tunesmith.server.db import Connection, Database
 from tunesmith.server.storage import uses
 from tunesmith.server.storage.blobs import BlobStore, Stored
 
 MIN_CHAT_EXAMPLES = 10
 SHOWN_FAULTS = 3
 Order = Literal["asc", "desc"]
+
+INSERT_RESULT: LiteralString = """
+INSERT INTO files (id, project_id, created_by, filename, purpose, sha256, size_bytes)
+VALUES (%(id)s, %(project_id)s, %(created_by)s, %(filename)s, 'fine-tune-results', %(sha256)s, %(size_bytes)s)"""
 
 
 async def create_file(session: AsyncSession, blobs: BlobStore, caller: Caller, received: Received) -> FileRow:
@@ -47,20 +51,24 @@ async def create_file(session: AsyncSession, blobs: BlobStore, caller: Caller, r
 
 
 async def create_result_file(
-    session: AsyncSession, blobs: BlobStore, *, project_id: str, created_by: str, filename: str, stored: Stored
-) -> FileRow:
-    """A file of purpose fine-tune-results from bytes that were just put; `created_by` is a user's id."""
-    row = FileRow(
-        id=ids.new_id("file"),
-        project_id=project_id,
-        created_by=created_by,
-        filename=filename,
-        purpose="fine-tune-results",
-        sha256=stored.sha256,
-        size_bytes=stored.size_bytes,
-        status="processed",
-    )
-    return await _insert(session, blobs, row, stored, expires_after_s=None)
+    connection: Connection, blobs: BlobStore, *, project_id: str, created_by: str, filename: str, stored: Stored
+) -> str:
+    """A file of purpose fine-tune-results from bytes that are stored; its id. `created_by` is a user's id.
+
+    Raises Unavailable when the bytes were swept meanwhile.
+    """
+    file_id = ids.new_id("file")
+    parameters = {
+        "id": file_id,
+        "project_id": project_id,
+        "created_by": created_by,
+        "filename": filename,
+        "sha256": stored.sha256,
+        "size_bytes": stored.size_bytes,
+    }
+    await connection.execute(INSERT_RESULT, parameters)
+    await uses.hold_one(connection, blobs, stored, project_id=project_id, holder=file_id)
+    return file_id
 
 
 async def get_file(session: AsyncSession, caller: Caller, file_id: str) -> FileRow:

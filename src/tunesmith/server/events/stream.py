@@ -6,7 +6,7 @@ listening connection may break at any time.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager
 from typing import LiteralString
 
@@ -37,7 +37,7 @@ class Hub:
         """False while there is no connection: waiters should look more often by themselves."""
 
     @contextlib.contextmanager
-    def waiter(self, channel: str, payload: str = "") -> "Iterator[Waiter]":
+    def waiter(self, channel: str, payload: str = "") -> "Generator[Waiter]":
         """A waiter for the length of a block. Look at the table after this begins, or a word may be missed."""
         topic = (channel, payload)
         waiter = Waiter(self._stopping)
@@ -51,7 +51,7 @@ class Hub:
                 del self._waiters[topic]
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
+    async def running(self) -> AsyncGenerator[None]:
         """Listens for the length of the block; everybody is woken when the process is told to stop."""
         listening = [asyncio.create_task(self._listen_on()), asyncio.create_task(self._wake_at_stop())]
         try:

@@ -10,11 +10,12 @@ import orjson
 from fastapi import Request
 
 from tunesmith.schemas.worker import ClaimRequest
-from tunesmith.server.accounts.auth import Caller
+from tunesmith.server.accounts import auth
 from tunesmith.server.accounts.tables import FIRST_PROJECT
 from tunesmith.server.db import Connection, Database
 from tunesmith.server.events.stream import Hub
 from tunesmith.server.jobs import queue, states
+from tunesmith.server.jobs.bodies import body_of
 from tunesmith.server.jobs.queue import Claimed, LeaseToken
 from tunesmith.server.models.service import Sign
 from tunesmith.server.settings import Settings
@@ -38,37 +39,33 @@ class Lessor:
     sign: Sign
 
 
-async def claim(lessor: Lessor, worker: Caller, body: ClaimRequest, request: Request) -> bytes | None:
+async def claim(lessor: Lessor, key: str, request: Request) -> bytes | None:
     """A leased job as ClaimReply's JSON, waiting for one up to `wait_s`; None when there is none.
 
     A worker key of the first project, such as the installation's own worker.key, serves every project; any other key
     only the project that it belongs to. The same claim_id again answers the same lease.
     """
-    scope = None if worker.project_slug == FIRST_PROJECT else worker.project_id
-    ends_at = time.monotonic() + body.wait_s
+    began = time.monotonic()
     with lessor.hub.waiter(states.QUEUE_CHANNEL) as waiter:
-        held = await _greet(lessor, worker, scope, body)
-        if held is not None:
-            return held
+        async with lessor.db.lean(each_alone=True) as connection:
+            worker = auth.remember(request, await auth.authenticate_on(connection, key, auth.worker_key_inside.kinds))
+            body = await body_of(request, ClaimRequest)
+            scope = None if worker.project_slug == FIRST_PROJECT else worker.project_id
+            job_id = await queue.greet(connection, worker, scope, body)
+            held = await queue.held(connection, job_id) if job_id is not None else None
+            reply = await _reply(lessor, connection, held) if held else await _try(lessor, connection, scope, body)
         while True:
-            reply = await _try(lessor, scope, body)
-            left_s = ends_at - time.monotonic()
+            left_s = began + body.wait_s - time.monotonic()
             if reply is not None or left_s <= 0 or waiter.stopping or await request.is_disconnected():
                 return reply
             await waiter.wait(min(left_s, random.uniform(*POLL_S)))
+            async with lessor.db.lean(each_alone=True) as connection:
+                reply = await _try(lessor, connection, scope, body)
 
 
-async def _greet(lessor: Lessor, worker: Caller, scope: str | None, body: ClaimRequest) -> bytes | None:
-    async with lessor.db.lean() as connection:
-        job_id = await queue.greet(connection, worker, scope, body)
-        found = await queue.held(connection, job_id) if job_id is not None else None
-        return await _reply(lessor, connection, found) if found is not None else None
-
-
-async def _try(lessor: Lessor, scope: str | None, body: ClaimRequest) -> bytes | None:
-    async with lessor.db.lean() as connection:
-        found = await queue.claim(connection, scope, body, lessor.settings.start_deadline_s)
-        return await _reply(lessor, connection, found) if found is not None else None
+async def _try(lessor: Lessor, connection: Connection, scope: str | None, body: ClaimRequest) -> bytes | None:
+    found = await queue.claim(connection, scope, body, lessor.settings.start_deadline_s)
+    return await _reply(lessor, connection, found) if found is not None else None
 
 
 async def _reply(lessor: Lessor, connection: Connection, job: Claimed) -> bytes:

@@ -13,7 +13,9 @@ from tunesmith.server.models.registration import Origin
 
 ASKED: LiteralString = """
 SELECT id AS job_id, project_id, created_by, organization, model_name, family, task, adaptation, backend, base,
-  parent_model, training_file, validation_file, inputs, validation_split, seed
+  parent_model, training_file, validation_file, inputs, validation_split, seed,
+  (SELECT manifest FROM uploads u WHERE u.id = %(upload_id)s AND u.job_id = jobs.id AND u.epoch = jobs.epoch
+    AND u.kind = 'result' AND u.state = 'committed') AS result_manifest
 FROM jobs WHERE id = %(job_id)s"""
 
 
@@ -37,6 +39,8 @@ class Asked:
     inputs: dict[str, Any]
     validation_split: float
     seed: int
+    result_manifest: list[dict[str, Any]] | None = None
+    """Files of the named upload, if it is a committed result of the job's epoch."""
 
     @property
     def origin(self) -> Origin:
@@ -80,10 +84,10 @@ class Asked:
         ).model_dump(mode="json")
 
 
-async def asked(connection: Connection, job_id: str) -> Asked:
-    """What was asked of the job. Raises JobNotFound."""
+async def asked(connection: Connection, job_id: str, upload_id: str | None = None) -> Asked:
+    """What was asked of the job, with the manifest of its result's upload if one is named. Raises JobNotFound."""
     async with connection.cursor(row_factory=class_row(Asked)) as cursor:
-        await cursor.execute(ASKED, {"job_id": job_id})
+        await cursor.execute(ASKED, {"job_id": job_id, "upload_id": upload_id})
         row = await cursor.fetchone()
     if row is None:
         raise JobNotFound(job_id)

@@ -1,26 +1,26 @@
 """Success: a worker's `complete`. Model, result file, the job's end and its events commit together or not at all."""
 
+import hashlib
 import math
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, LiteralString
 
 from psycopg import sql
-from psycopg.rows import class_row
 
 from tunesmith.schemas.errors import Unprocessable
 from tunesmith.schemas.models import Comparison
 from tunesmith.schemas.training import TrainingResult
 from tunesmith.schemas.worker import CompleteReply, CompleteRequest, MissingReply, StreamPositions
 from tunesmith.server.datasets import service as datasets
-from tunesmith.server.db import Connection, Database, driver
+from tunesmith.server.db import Connection, Database
 from tunesmith.server.events.service import Entry
 from tunesmith.server.jobs import arrivals, origin, protocol, queue, states
 from tunesmith.server.jobs.queue import LeaseToken, Locked
 from tunesmith.server.jobs.states import QUEUED, SUCCEEDED, Ended
 from tunesmith.server.models import registration
 from tunesmith.server.models.registration import Weights
-from tunesmith.server.storage.blobs import BlobStore
+from tunesmith.server.storage.blobs import BlobStore, Stored
 
 CSV_HEADER = b"step,train_loss,train_accuracy,valid_loss,valid_mean_token_accuracy\n"
 MAX_CSV_BYTES = 1024**3
@@ -33,10 +33,6 @@ COPY (
   FROM job_events WHERE job_id = {} AND type = 'metrics' AND NOT superseded GROUP BY step ORDER BY step
 ) TO STDOUT WITH (FORMAT csv)"""
 
-RESULT_UPLOAD: LiteralString = """
-SELECT id, manifest FROM uploads
-WHERE id = %(upload_id)s AND job_id = %(job_id)s AND epoch = %(epoch)s AND kind = 'result' AND state = 'committed'"""
-
 
 @dataclass(frozen=True, slots=True)
 class _Ready:
@@ -44,12 +40,6 @@ class _Ready:
 
     csv: bytes
     next_metric: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Upload:
-    id: str
-    manifest: list[dict[str, Any]]
 
 
 async def complete(
@@ -65,32 +55,33 @@ async def complete(
         ready = await _prepare(db, token, digest, body)
         if not isinstance(ready, _Ready):
             return ready
-        stored = await blobs.put(_once(ready.csv), limit_bytes=MAX_CSV_BYTES)
-        async with db.session() as session:
-            connection = await driver(session)
+        stored = await _put(blobs, ready.csv)
+        async with db.lean() as connection:
             lease = await queue.hold_or_replay(connection, token, digest)
             if isinstance(lease, dict):
                 return CompleteReply.model_validate(lease)
             _refuse_ended(token, lease)
             if lease.next_metric != ready.next_metric:
                 continue  # points came in meanwhile: the result file must have them
-            upload = await _upload(connection, lease, body.upload_id)
-            asked = await origin.asked(connection, lease.job_id)
-            file = await datasets.create_result_file(
-                session,
+            asked = await origin.asked(connection, lease.job_id, body.upload_id)
+            if asked.result_manifest is None:
+                raise _not_committed(lease, body.upload_id)
+            weights = Weights(body.upload_id, asked.result_manifest, arrivals.finite(body.result.metrics))
+            result_file = await datasets.create_result_file(
+                connection,
                 blobs,
                 project_id=lease.project_id,
                 created_by=lease.created_by,
                 filename="step_metrics.csv",
                 stored=stored,
             )
-            return await _conclude(await driver(session), lease, asked, upload, file.id, body, digest)
+            return await _conclude(connection, lease, asked, weights, result_file, body, digest)
 
 
 async def _prepare(
     db: Database, token: LeaseToken, digest: bytes, body: CompleteRequest
 ) -> _Ready | CompleteReply | MissingReply:
-    async with db.lean() as connection:
+    async with db.lean(each_alone=True) as connection:
         lease = await queue.hold_or_replay(connection, token, digest)
         if isinstance(lease, dict):
             return CompleteReply.model_validate(lease)
@@ -121,35 +112,37 @@ async def _result_rows(connection: Connection, lease: Locked) -> bytes:
         return b"".join([bytes(piece) async for piece in copy])
 
 
+async def _put(blobs: BlobStore, content: bytes) -> Stored:
+    """The bytes, stored; those that are there already are not written again."""
+    stored = Stored(hashlib.sha256(content).hexdigest(), len(content))
+    if await blobs.size(stored.sha256) == stored.size_bytes:
+        return stored
+    return await blobs.put(_once(content), limit_bytes=MAX_CSV_BYTES)
+
+
 async def _once(content: bytes) -> AsyncIterator[bytes]:
     yield content
 
 
-async def _upload(connection: Connection, lease: Locked, upload_id: str) -> _Upload:
-    async with connection.cursor(row_factory=class_row(_Upload)) as cursor:
-        await cursor.execute(RESULT_UPLOAD, {"upload_id": upload_id, "job_id": lease.job_id, "epoch": lease.epoch})
-        row = await cursor.fetchone()
-    if row is None:
-        raise Unprocessable(
-            f"Upload {upload_id} is no committed result of epoch {lease.epoch}. Upload the model's files with kind "
-            "'result', commit them, then complete.",
-            code="result_not_committed",
-        )
-    return row
+def _not_committed(lease: Locked, upload_id: str) -> Unprocessable:
+    return Unprocessable(
+        f"Upload {upload_id} is no committed result of epoch {lease.epoch}. Upload the model's files with kind "
+        "'result', commit them, then complete.",
+        code="result_not_committed",
+    )
 
 
 async def _conclude(
     connection: Connection,
     lease: Locked,
     asked: origin.Asked,
-    upload: _Upload,
+    weights: Weights,
     result_file: str,
     body: CompleteRequest,
     digest: bytes,
 ) -> CompleteReply:
     if lease.status is QUEUED:
         lease = await protocol.start(connection, lease)
-    weights = Weights(upload.id, upload.manifest, arrivals.finite(body.result.metrics))
     comparisons = [c.model_dump(mode="json") for c in body.result.comparisons if _is_finite(c)]
     await registration.register(connection, asked.origin, weights, comparisons, asked.lineage(body.result))
     reply = CompleteReply(status=SUCCEEDED, fine_tuned_model=asked.model_name)

@@ -238,7 +238,8 @@ async def held(connection: Connection, job_id: str) -> Claimed | None:
 
 
 async def lock(connection: Connection, job_id: str) -> Locked | None:
-    """The job's row, locked until the transaction ends; None when there is no such job."""
+    """The job's row, locked until the transaction ends; None when there is no such job. Where each statement is a
+    transaction of its own, that is only a look."""
     return await _one(connection, kwargs_row(_locked), LOCK, {"job_id": job_id})
 
 

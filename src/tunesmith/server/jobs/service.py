@@ -35,7 +35,7 @@ async def page(
 
     `metadata` keeps those with all of its pairs; an empty mapping those without metadata.
     """
-    statement: Select[tuple[JobRow]] = owned(select(JobRow), JobRow, caller)
+    statement: Select[JobRow] = owned(select(JobRow), JobRow, caller)
     if metadata is not None:
         matches = JobRow.labels.contains(dict(metadata)) if metadata else JobRow.labels.is_(None)
         statement = statement.where(matches)

@@ -1,7 +1,7 @@
 """Jobs, logs and checkpoints as they are shown."""
 
 import datetime as dt
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 from tunesmith.schemas.jobs import (
     Job,
@@ -77,7 +77,7 @@ def _progress(row: JobRow, status: JobStatus) -> JobProgress:
 
 def shown_checkpoint(row: CheckpointRow) -> JobCheckpoint:
     """OpenAI's checkpoint object; figures are floats, and what is unknown is left out."""
-    metrics = {k: float(v) for k, v in cast("dict[str, Any]", row.metrics).items() if v is not None}
+    metrics = {k: float(v) for k, v in row.metrics.items() if v is not None}
     return JobCheckpoint(
         id=row.id,
         created_at=epoch_s(row.created_at),

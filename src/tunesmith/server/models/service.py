@@ -23,9 +23,9 @@ Tuned = ModelVersionRow | CheckpointRow
 
 
 class Sign(Protocol):
-    """Makes a signed link, relative to the server, of a path and its parameters."""
+    """Makes a signed link to a blob's path, relative to the server; `name` is what the download is saved as."""
 
-    def __call__(self, path: str, **params: str) -> str: ...
+    def __call__(self, path: str, *, name: str) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ async def all_versions(session: AsyncSession, caller: Caller) -> Sequence[ModelV
     return (await session.scalars(_listed(caller))).all()
 
 
-def _listed(caller: Caller) -> Select[tuple[ModelVersionRow]]:
+def _listed(caller: Caller) -> Select[ModelVersionRow]:
     statement = owned(select(ModelVersionRow), ModelVersionRow, caller).where(ModelVersionRow.deleted_at.is_(None))
     return statement.order_by(ModelVersionRow.created_at.desc(), ModelVersionRow.id.desc())
 

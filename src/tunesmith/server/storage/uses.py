@@ -1,6 +1,7 @@
 """Who uses a blob. A blob is deleted only under the lock that every new user takes, when nobody uses it."""
 
 from collections.abc import Iterable
+from typing import LiteralString
 
 import structlog
 from sqlalchemy import delete, select, text
@@ -8,11 +9,18 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tunesmith.schemas.errors import Unavailable
-from tunesmith.server.db import Database
+from tunesmith.server.db import Connection, Database
 from tunesmith.server.storage.blobs import BlobStore, Stored
 from tunesmith.server.storage.tables import BlobUseRow
 
 log = structlog.get_logger()
+
+# The lock that `_lock` takes, and the row, in one statement: nobody can sweep the blob any more.
+HOLD_ONE: LiteralString = """
+WITH locked AS MATERIALIZED (SELECT pg_advisory_xact_lock(hashtextextended(%(sha256)s::text, 7)))
+INSERT INTO blob_uses (sha256, holder, project_id, size_bytes)
+SELECT %(sha256)s::text, %(holder)s::text, %(project_id)s::text, %(size_bytes)s::bigint FROM locked
+ON CONFLICT DO NOTHING"""
 
 
 async def hold(
@@ -28,12 +36,27 @@ async def hold(
     await _lock(session, wanted)
     for blob in wanted.values():
         if await blobs.size(blob.sha256) is None:
-            raise Unavailable(f"The bytes {blob.sha256} were just deleted with another file. Send them again.")
+            raise _swept(blob.sha256)
     rows = [
         {"sha256": blob.sha256, "holder": holder, "project_id": project_id, "size_bytes": blob.size_bytes}
         for blob in wanted.values()
     ]
     await session.execute(insert(BlobUseRow).on_conflict_do_nothing(), rows)
+
+
+async def hold_one(
+    connection: Connection, blobs: BlobStore, stored: Stored, *, project_id: str, holder: str
+) -> None:
+    """As `hold`, for one blob, on a connection of psycopg's."""
+    parameters = {
+        "sha256": stored.sha256,
+        "size_bytes": stored.size_bytes,
+        "project_id": project_id,
+        "holder": holder,
+    }
+    await connection.execute(HOLD_ONE, parameters)
+    if await blobs.size(stored.sha256) is None:
+        raise _swept(stored.sha256)
 
 
 async def let_go(session: AsyncSession, holder: str) -> list[str]:
@@ -64,6 +87,10 @@ async def of_project(session: AsyncSession, project_id: str, candidates: Iterabl
         select(BlobUseRow.sha256).where(BlobUseRow.project_id == project_id, BlobUseRow.sha256.in_(list(candidates)))
     )
     return set(found)
+
+
+def _swept(sha256: str) -> Unavailable:
+    return Unavailable(f"The bytes {sha256} were just deleted with another file. Send them again.")
 
 
 async def _lock(session: AsyncSession, sha256s: Iterable[str]) -> None:
