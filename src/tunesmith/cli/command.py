@@ -125,7 +125,11 @@ class Cli:
         from rich import box
         from rich.table import Table
 
-        table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+        for i, column in enumerate(columns):
+            # The first one is what is copied into the next command: it is never cut, the others fold.
+            longest = max(len(row[i]) for row in cells)
+            table.add_column(column, overflow="fold", min_width=longest if i == 0 else None)
         for row in cells:
             table.add_row(*row)
         self.out.print(table)
