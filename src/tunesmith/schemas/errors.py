@@ -104,11 +104,15 @@ class NotFound(TunesmithError):
 
 
 class FileNotFound(NotFound):
+    """No such file, or not the caller's."""
+
     def __init__(self, file_id: str) -> None:
         super().__init__(f"No such File object: {file_id}", param="id")
 
 
 class JobNotFound(NotFound):
+    """No such job, or not the caller's."""
+
     code = "fine_tune_not_found"
 
     def __init__(self, job_id: str) -> None:
@@ -116,6 +120,8 @@ class JobNotFound(NotFound):
 
 
 class ModelNotFound(NotFound):
+    """No such model, or not the caller's."""
+
     code = "model_not_found"
 
     def __init__(self, model: str) -> None:
@@ -127,6 +133,8 @@ class ModelNotFound(NotFound):
 
 
 class MethodNotAllowed(TunesmithError):
+    """The path has no such method."""
+
     code = "method_not_supported"
     status = 405
     type = "invalid_request_error"
@@ -212,6 +220,8 @@ class StreamConflict(Unprocessable):
 
 
 class WorkerTooOld(TunesmithError):
+    """The worker speaks an older protocol; install the server's version."""
+
     code = "worker_too_old"
     status = 426
     type = "invalid_request_error"

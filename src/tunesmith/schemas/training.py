@@ -14,20 +14,29 @@ class Hyperparameters(Frozen):
     """All that the trainer takes. `auto` is replaced by `resolve` once the data is counted."""
 
     n_epochs: Annotated[int, Field(ge=1, le=50)] | Auto = "auto"
+    """Passes over the data, 1-50."""
     batch_size: Annotated[int, Field(ge=1, le=256)] | Auto = "auto"
     """Examples per optimiser step."""
     learning_rate_multiplier: Annotated[float, Field(gt=0, le=100)] | Auto = "auto"
     """Times the method's own rate; ignored when learning_rate is given."""
     learning_rate: Annotated[float, Field(gt=0, le=1)] | Auto = "auto"
+    """The peak rate, after warm-up."""
     lora_rank: Annotated[int, Field(ge=1, le=256)] | Auto = "auto"
+    """Columns of the adapter's matrices; without effect on a full run."""
     lora_alpha: Annotated[int, Field(ge=1, le=1024)] | Auto = "auto"
+    """The adapter's output is scaled by lora_alpha / lora_rank."""
     lora_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of the adapter's inputs that are dropped in training."""
     max_seq_len: Annotated[int, Field(ge=16, le=131072)] | Auto = "auto"
-    """Tokens."""
+    """Tokens; longer records are cut at the end, counted and told."""
     warmup_steps: Annotated[int, Field(ge=0)] | Auto = "auto"
+    """Optimiser steps over which the rate rises."""
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """AdamW's."""
     max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
+    """Gradients are clipped to this norm."""
     lr_schedule: Literal["linear", "cosine", "constant"] | Auto = "auto"
+    """How the rate falls after warm-up."""
 
 
 class ResolvedHyperparameters(Frozen):

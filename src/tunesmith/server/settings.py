@@ -27,7 +27,9 @@ class Settings(BaseSettings):
     catalog: Path | None = None
     """YAML file with base models of your own, added to the built-in catalogue."""
     host: str = "127.0.0.1"
+    """Address to listen on. 0.0.0.0 lets other machines in: put TLS in front."""
     port: int = 8000
+    """Port to listen on."""
     public_hosts: list[str] = Field(default_factory=list[str])
     """Host names that requests may carry besides localhost, 127.0.0.1, ::1 and `host`. Add your domain here."""
     cors_origins: list[str] = Field(default_factory=list[str])
