@@ -176,8 +176,18 @@ def weights():
 
 
 @pytest.fixture
-async def remote(server) -> Remote:
-    return Remote(server, await server.new_user("ada"))
+def make_remote():
+    """For a test that starts its server itself: `await make_remote(server)`."""
+
+    async def make(server: Any) -> Remote:
+        return Remote(server, await server.new_user("ada"))
+
+    return make
+
+
+@pytest.fixture
+async def remote(server, make_remote) -> Remote:
+    return await make_remote(server)
 
 
 @pytest.fixture

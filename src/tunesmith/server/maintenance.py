@@ -6,6 +6,7 @@ happen once among several servers happens under a lock of PostgreSQL's, for the 
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -29,13 +30,14 @@ CLEAN_EVERY_S = 900.0
 
 
 class Clockwork:
-    """The loops of one process. `kick` says that a new job waits to be validated."""
+    """The loops of one process. `hand` gives it a new job whose files are to be read."""
 
     def __init__(self, db: Database, blobs: BlobStore, settings: Settings) -> None:
         self._db = db
         self._blobs = blobs
         self._settings = settings
         self._kicked = asyncio.Event()
+        self._handed: deque[str] = deque()
         self._validating: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
@@ -54,8 +56,9 @@ class Clockwork:
         finally:
             await tasks.end(*loops, *self._validating)
 
-    def kick(self) -> None:
-        """A job waits to be validated: look at once."""
+    def hand(self, job_id: str) -> None:
+        """A new job, committed with this process's turn to read its files: it does so at once."""
+        self._handed.append(job_id)
         self._kicked.set()
 
     async def _every(
@@ -84,7 +87,10 @@ class Clockwork:
 
     async def _validate_pending(self) -> None:
         """Starts reading the files of every job that waits for it, VALIDATORS at a time."""
-        while len(self._validating) < VALIDATORS and (job_id := await validation.take(self._db)) is not None:
+        while len(self._validating) < VALIDATORS:
+            job_id = self._handed.popleft() if self._handed else await validation.take(self._db)
+            if job_id is None:
+                return
             task = asyncio.create_task(self._validate(job_id))
             self._validating.add(task)
             task.add_done_callback(self._validated)

@@ -5,7 +5,7 @@ Whoever adds holds the job's row lock (jobs/queue.py), so that `seq` grows in th
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, LiteralString
 
 import orjson
 from psycopg.rows import class_row
@@ -106,7 +106,9 @@ async def supersede(connection: Connection, job_id: str, epoch: int, step: int) 
     await connection.execute(SUPERSEDE, {"job_id": job_id, "epoch": epoch, "step": step})
 
 
-async def _rows(connection: Connection, sql: str, job_id: str, after_seq: int, limit: int) -> list[StoredEvent]:
+async def _rows(
+    connection: Connection, sql: LiteralString, job_id: str, after_seq: int, limit: int
+) -> list[StoredEvent]:
     async with connection.cursor(row_factory=class_row(StoredEvent)) as cursor:
         await cursor.execute(sql, {"job_id": job_id, "after": after_seq, "limit": limit})
         return await cursor.fetchall()

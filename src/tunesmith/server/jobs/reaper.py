@@ -63,6 +63,9 @@ UPDATE jobs SET lease_expires_at = lease_expires_at + %(downtime)s, progress_at 
   queued_at = queued_at + %(downtime)s
 WHERE claim_id IS NOT NULL OR status = 'queued'"""
 
+# No server was alive, so none reads the files of these any more.
+UNREAD: LiteralString = "UPDATE jobs SET checking_until = NULL WHERE status = 'validating_files'"
+
 
 @dataclass(frozen=True, slots=True)
 class Swept:
@@ -87,6 +90,7 @@ async def forgive_downtime(db: Database, settings: Settings) -> float:
         await connection.execute(FORGIVE, {"downtime": downtime})
         if downtime.total_seconds() > 2 * BEAT_S:
             await connection.execute(HOLD, {"ttl": dt.timedelta(seconds=settings.lease_ttl_s)})
+            await connection.execute(UNREAD)
         await connection.execute(BEAT)
     return downtime.total_seconds()
 

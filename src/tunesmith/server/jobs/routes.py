@@ -57,7 +57,7 @@ async def create_job(
                 return Job.model_validate(reply)
             job = await _submit(session, shelves, caller, body)
             await idempotency.remember(session, this, job.model_dump(mode="json"))
-    state.clockwork.kick()
+    state.clockwork.hand(job.id)
     return job
 
 

@@ -1,10 +1,12 @@
 """Making a job: what was asked is checked against the files and the catalogue, and pinned."""
 
+import datetime as dt
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import func
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tunesmith.base_models.catalog import Catalog
@@ -29,6 +31,8 @@ from tunesmith.server.storage import uses
 from tunesmith.server.storage.blobs import BlobStore, Stored
 
 DEFAULT_SPLIT = 0.1
+TURN_S = 120.0
+"""A server that reads a job's files, first the one that made it, has this long until another may think it died."""
 
 
 @dataclass(frozen=True)
@@ -192,6 +196,7 @@ def _row(
         suffix=body.suffix,
         labels=body.metadata,
         status=VALIDATING.value,
+        checking_until=func.tunesmith_now() + dt.timedelta(seconds=TURN_S),
     )
 
 

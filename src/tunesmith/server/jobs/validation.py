@@ -16,13 +16,11 @@ from tunesmith.server.db import Database
 from tunesmith.server.events.service import Entry
 from tunesmith.server.jobs import queue, retry, states
 from tunesmith.server.jobs.states import QUEUED, VALIDATING
+from tunesmith.server.jobs.submission import TURN_S
 from tunesmith.server.jobs.tables import JobRow
 from tunesmith.server.storage.blobs import BlobStore
 
 log = structlog.get_logger()
-
-TURN_S = 120.0
-"""A server that reads a job's files has this long until another may think it died; renewed while it reads."""
 
 # Of several servers one gets the job.
 TAKE: LiteralString = """
