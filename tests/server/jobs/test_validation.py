@@ -49,3 +49,15 @@ async def test_files_whose_bytes_are_gone_fail_the_job(left_behind):
     job = await left_behind.remote.job(left_behind.job_id)
     assert (job["status"], job["error"]["param"]) == ("failed", "training_file")
     assert "Upload it again" in job["error"]["message"]
+
+
+async def test_a_validation_file_may_hold_fewer_chats_than_a_training_file(make_server, make_remote):
+    async with make_server() as server:
+        remote = await make_remote(server)
+        line = '{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]}\n'
+        train, few = await remote.upload(line * 10, "train.jsonl"), await remote.upload(line * 3, "few.jsonl")
+        body = {"model": "smollm2-135m-instruct", "training_file": train, "validation_file": few}
+        assert await remote.queued(**body)
+        refused = await remote.create(**body | {"training_file": few, "validation_file": train})
+        job = await remote.validated(refused.json()["id"])
+        assert (job["error"]["code"], job["error"]["param"]) == ("invalid_n_examples", "training_file")

@@ -24,6 +24,7 @@ from tunesmith.server.storage import uses
 from tunesmith.server.storage.blobs import BlobStore, Stored
 
 MIN_CHAT_EXAMPLES = 10
+"""Of a training file, as OpenAI has it; a validation file may be smaller."""
 SHOWN_FAULTS = 3
 Order = Literal["asc", "desc"]
 
@@ -143,7 +144,9 @@ async def delete_expired(db: Database, blobs: BlobStore) -> int:
     return len(rows)
 
 
-async def check_for_task(blobs: BlobStore, file: FileRow, task: Task) -> JobError | None:
+async def check_for_task(
+    blobs: BlobStore, file: FileRow, task: Task, *, min_chats: int = MIN_CHAT_EXAMPLES
+) -> JobError | None:
     """What forbids training the task on the file, its stored bytes read anew; None when nothing does.
 
     `param` is the caller's to fill. Hold no session meanwhile: a large file takes a while.
@@ -159,10 +162,10 @@ async def check_for_task(blobs: BlobStore, file: FileRow, task: Task) -> JobErro
         findings = await asyncio.to_thread(check.finish)
     except Invalid as e:
         return JobError(code="invalid_file_format", message=e.message)
-    return verdict(findings, file, task)
+    return verdict(findings, file, task, min_chats)
 
 
-def verdict(findings: Findings, file: FileRow, task: Task) -> JobError | None:
+def verdict(findings: Findings, file: FileRow, task: Task, min_chats: int) -> JobError | None:
     """The same from what a check found."""
     kinds = KINDS_OF_TASK[task]
     if findings.kind is not None and findings.kind not in kinds:
@@ -179,10 +182,11 @@ def verdict(findings: Findings, file: FileRow, task: Task) -> JobError | None:
             message=f"The file {file.id} has {_lines(findings.n_faults)} at fault. {first}{more} "
             f"GET /v1/files/{file.id}/report lists them.",
         )
-    if task is Task.CHAT and findings.n_records < MIN_CHAT_EXAMPLES:
+    needed = min_chats if task is Task.CHAT else 1
+    if findings.n_records < needed:
         return JobError(
             code="invalid_n_examples",
-            message=f"The file {file.id} has {findings.n_records} examples, and at least {MIN_CHAT_EXAMPLES} are "
+            message=f"The file {file.id} has {findings.n_records} examples, and at least {needed} are "
             "needed. Add some and upload it again.",
         )
     return None

@@ -74,7 +74,8 @@ async def _first_fault(db: Database, blobs: BlobStore, job_id: str) -> JobError 
         files = {file.id: file for file in found}
     for param, file_id in wanted.items():
         try:
-            fault = await datasets.check_for_task(blobs, files[file_id], Task(job.task))
+            needed = datasets.MIN_CHAT_EXAMPLES if param == "training_file" else 1
+            fault = await datasets.check_for_task(blobs, files[file_id], Task(job.task), min_chats=needed)
         except NotFound:
             gone = f"The bytes of file {file_id} are gone from the server's storage. Upload it again."
             fault = JobError(code="invalid_training_file", message=gone)
