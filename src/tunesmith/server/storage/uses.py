@@ -44,9 +44,7 @@ async def hold(
     await session.execute(insert(BlobUseRow).on_conflict_do_nothing(), rows)
 
 
-async def hold_one(
-    connection: Connection, blobs: BlobStore, stored: Stored, *, project_id: str, holder: str
-) -> None:
+async def hold_one(connection: Connection, blobs: BlobStore, stored: Stored, *, project_id: str, holder: str) -> None:
     """As `hold`, for one blob, on a connection of psycopg's."""
     parameters = {
         "sha256": stored.sha256,
