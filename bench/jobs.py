@@ -27,6 +27,7 @@ from tunesmith.schemas.worker import (
     ClaimRequest,
     CompleteReply,
     CompleteRequest,
+    FailRequest,
     ReportRequest,
     UploadRequest,
 )
@@ -115,6 +116,13 @@ def complete(client: Any, lease: Lease, upload_id: str, outcome: TrainingResult)
     reply = client.worker.complete(lease, CompleteRequest(epoch=lease.epoch, upload_id=upload_id, result=outcome))
     if not isinstance(reply, CompleteReply):
         raise RuntimeError(f"{lease.job_id} was not completed: {reply}")
+
+
+def end(client: Any, lease: Lease) -> None:
+    """Ends the job for good without a model."""
+    client.worker.fail(
+        lease, FailRequest(epoch=lease.epoch, failure_class="user", code="bench", message="The bench is done with it.")
+    )
 
 
 def result() -> TrainingResult:

@@ -16,12 +16,11 @@ from pathlib import Path
 from queue import Queue
 
 from bench.installation import Cluster, Server, cluster, server
-from bench.jobs import BASE, claim, example_file
+from bench.jobs import BASE, claim, end, example_file
 from bench.measure import Meter, Sample, interleave, wall
 from bench.peers import Side, versions_of
 from bench.tables import show
 from tunesmith.client import Tunesmith
-from tunesmith.schemas.worker import FailRequest
 
 SAMPLES, ROUNDS = 60, 5
 QUICK_SAMPLES = 10
@@ -87,9 +86,7 @@ def _take(worker: Tunesmith, n: int, claimed: "Queue[tuple[str, float] | Excepti
             at = time.monotonic()
             if lease is None:
                 raise RuntimeError(f"No job came within {CLAIM_LIMIT_S} s.")
-            worker.worker.fail(
-                lease, FailRequest(epoch=lease.epoch, failure_class="user", code="bench", message="The bench is done.")
-            )
+            end(worker, lease)
             claimed.put((lease.job_id, at))
     except Exception as error:  # noqa: BLE001 -- raised again in the thread that waits for it
         claimed.put(error)

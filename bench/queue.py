@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.installation import Cluster, Server, cluster, server
-from bench.jobs import Template, add_jobs, claim, complete, template, upload_of
+from bench.jobs import Template, add_jobs, claim, complete, end, template, upload_of
 from bench.measure import Meter, Sample, interleave, ratios, wall
 from bench.peers import Side, versions_of
 from bench.tables import ms, show
@@ -23,8 +23,9 @@ from tunesmith.schemas.worker import MetricSlice, ReportRequest
 JOBS, QUICK_JOBS = 400, 60
 POINTS = 3
 """Metric points in each report."""
+Groups = dict[str, list[int]]
 Round = dict[str, Sample]
-"""What a round measured, by step: claim, report, complete."""
+"""What a round measured, by step."""
 
 
 def run(*, quick: bool) -> None:
@@ -51,33 +52,41 @@ def _ours(postgres: Cluster, running: Server, client: Tunesmith, url: str, model
     groups = {"server": [running.pid], "postgres": [postgres.pid], "client": [os.getpid()]}
 
     def one_round(n: int) -> Round:
-        add_jobs(url, model, n)
         samples: Round = {}
-        with Meter(groups) as meter:
-            leases = [lease for _ in range(n) if (lease := claim(client)) is not None]
-        samples["claim"] = meter.sample
-        if len(leases) != n:
-            raise RuntimeError(f"{len(leases)} of {n} jobs were claimed.")
+        leases, samples["claim"] = _claim_all(groups, client, url, model, n)
         with Meter(groups) as meter:
             for lease in leases:
                 complete(client, lease, upload_of(lease.job_id), model.result)
         samples["complete"] = meter.sample
+        leases, samples["claim again"] = _claim_all(groups, client, url, model, n)
+        with Meter(groups) as meter:
+            for lease in leases:
+                end(client, lease)
+        samples["end"] = meter.sample
         samples["report"] = _reports(groups, client, url, model, n)
         return samples
 
     return one_round
 
 
-def _reports(groups: dict[str, list[int]], client: Tunesmith, url: str, model: Template, n: int) -> Sample:
-    """`n` heartbeats with a few points each, of one running job; it is completed afterwards."""
-    add_jobs(url, model, 1)
-    lease = claim(client)
-    assert lease is not None
+def _claim_all(groups: Groups, client: Tunesmith, url: str, model: Template, n: int) -> tuple[list[Lease], Sample]:
+    """Makes `n` jobs, then claims them. Raises RuntimeError when some were not there."""
+    add_jobs(url, model, n)
+    with Meter(groups) as meter:
+        leases = [lease for _ in range(n) if (lease := claim(client)) is not None]
+    if len(leases) != n:
+        raise RuntimeError(f"{len(leases)} of {n} jobs were claimed.")
+    return leases, meter.sample
+
+
+def _reports(groups: Groups, client: Tunesmith, url: str, model: Template, n: int) -> Sample:
+    """`n` heartbeats with a few points each, of one running job; it is ended afterwards."""
+    (lease,), _ = _claim_all(groups, client, url, model, 1)
     _report(client, lease, 1)
     with Meter(groups) as meter:
         for number in range(2, n + 2):
             _report(client, lease, number)
-    complete(client, lease, upload_of(lease.job_id), model.result)
+    end(client, lease)
     return meter.sample
 
 
@@ -110,14 +119,20 @@ def _theirs(postgres: Cluster, peer: Side) -> Callable[[int], Round]:
 
 def _tell(ours: list[Round], theirs: list[Round], n: int) -> None:
     samples = [s for r in (*ours, *theirs) for s in r.values()]
-    both = [_both(r) for r in ours]
     peer = [r["work"].cpu("server", "postgres") for r in theirs]
+
+    def row(name: str, *steps: str) -> list[str]:
+        rounds = [[r[step] for step in steps] for r in ours]
+        sums = [sum(s.cpu("server", "postgres") for s in samples) for samples in rounds]
+        return [name, *_cells(rounds, n), ratios(sums, peer) if len(steps) > 1 else ""]
+
     rows = [
-        ["ours: claim and complete", *_cells([[r["claim"], r["complete"]] for r in ours], n), ratios(both, peer)],
-        ["  of it claim", *_cells([[r["claim"]] for r in ours], n), ""],
-        ["  of it complete", *_cells([[r["complete"]] for r in ours], n), ""],
+        row("ours: claim and complete", "claim", "complete"),
+        row("  of it claim", "claim"),
+        row("  of it complete", "complete"),
+        row("ours: claim and end without a model", "claim again", "end"),
         ["procrastinate: fetch, run, finish", *_cells([[r["work"]] for r in theirs], n), "1.00"],
-        [f"ours: report with {POINTS} points", *_cells([[r["report"]] for r in ours], n), ""],
+        row(f"ours: report with {POINTS} points", "report"),
     ]
     show(
         f"queue: CPU milliseconds a job, {n} jobs a round, {len(ours)} rounds",
@@ -128,13 +143,9 @@ def _tell(ours: list[Round], theirs: list[Round], n: int) -> None:
         peer=versions_of("procrastinate"),
         notes=[
             "Goals: claim and complete at most the peer's and 2.8 ms; a report at most 1.2 ms.",
-            "Ours checks keys and the fence, registers a model and writes a metrics file; the peer's job does nothing.",
+            "Ours checks keys and the fence and tells events; complete registers a model and stores its figures too.",
         ],
     )
-
-
-def _both(round_: Round) -> float:
-    return sum(round_[step].cpu("server", "postgres") for step in ("claim", "complete"))
 
 
 def _cells(rounds: list[list[Sample]], n: int) -> list[str]:
