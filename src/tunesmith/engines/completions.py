@@ -199,7 +199,7 @@ def _encode(model: Model, text: str) -> list[int]:
         start = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
         if start is None:
             raise Invalid("'prompt' is empty and this model has no token to begin a text with.", param="prompt")
-        ids = [int(start)]
+        ids = [cast("int", start)]
     return ids
 
 

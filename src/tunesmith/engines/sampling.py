@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from transformers import (
@@ -42,7 +43,7 @@ class Sampler:
             chosen = scores.argmax(dim=-1)
         else:
             for warper in self._warpers:
-                scores = warper(self._history, scores)
+                scores = warper(self._seen(), scores)
             probabilities = scores.softmax(dim=-1)
             chosen = torch.cat(
                 [torch.multinomial(p, 1, generator=s) for p, s in zip(probabilities, self._streams, strict=True)]
@@ -69,8 +70,12 @@ class Sampler:
             counts = torch.zeros_like(scores).scatter_add_(1, made, torch.ones_like(made, dtype=scores.dtype))
             scores -= wanted.frequency_penalty * counts + wanted.presence_penalty * (counts > 0)
         if wanted.repetition_penalty != 1.0:
-            scores = RepetitionPenaltyLogitsProcessor(float(wanted.repetition_penalty))(self._history, scores)
+            scores = RepetitionPenaltyLogitsProcessor(float(wanted.repetition_penalty))(self._seen(), scores)
         return scores
+
+    def _seen(self) -> torch.LongTensor:
+        """The history under the name that transformers' processors ask for."""
+        return cast("torch.LongTensor", self._history)
 
 
 def _warpers(

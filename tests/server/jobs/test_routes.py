@@ -106,7 +106,7 @@ async def test_too_few_examples_fail_the_job(remote):
 
 
 async def test_a_bad_validation_file_is_named_as_such(remote):
-    good, bad = await remote.upload(CHAT_LINE * 10, "a.jsonl"), await remote.upload(CHAT_LINE * 2, "b.jsonl")
+    good, bad = await remote.upload(CHAT_LINE * 10, "a.jsonl"), await remote.upload(CHAT_LINE * 2 + "{}\n", "b.jsonl")
     reply = await remote.create(training_file=good, validation_file=bad, model="smollm2-135m-instruct")
     assert reply.json()["validation_split"] == 0
     assert (await remote.validated(reply.json()["id"]))["error"]["param"] == "validation_file"
