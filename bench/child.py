@@ -48,28 +48,30 @@ def _compare(case: Case, home: Path, rounds: int) -> None:
         [*_row("tunesmith.training", ours), ratios([r.sample.cpu() for r in ours], [r.sample.cpu() for r in bare])],
         [*_row("the same by trl alone", bare), "1.00"],
     ]
-    later = statistics.median(a.first_step_s - b.first_step_s for a, b in zip(ours, bare, strict=True))
-    samples = [r.sample for r in (*ours, *bare)]
+    later = wall(list(zip(ours, bare, strict=True)), lambda pair: [r.sample for r in pair], _later)
     show(
         f"training child: {case.title}, {len(bare[0].losses)} steps",
         ("", "CPU s", "wall s", "first step s", "last loss", "ratio of CPU"),
         rows,
-        samples=samples,
+        samples=[r.sample for r in (*ours, *bare)],
         packages=("torch", "transformers", "trl", "peft"),
         notes=[
             f"{rounds} rounds, interleaved, one thread each. Goal: a ratio of at most 1.03.",
-            f"First step later than the bare script's by {wall(samples, f'{later:.2f} s')} (goal: 1 s).",
+            f"First step later than the bare script's by {later} (goal: 1 s).",
         ],
     )
 
 
+def _later(pairs: list[tuple[Run, Run]]) -> str:
+    return f"{statistics.median(ours.first_step_s - bare.first_step_s for ours, bare in pairs):.2f} s"
+
+
 def _row(name: str, runs: list[Run]) -> list[str]:
-    samples = [r.sample for r in runs]
     return [
         name,
-        f"{statistics.median(s.cpu() for s in samples):.2f}",
-        wall(samples, f"{statistics.median(s.wall_s for s in samples):.2f}"),
-        wall(samples, f"{statistics.median(r.first_step_s for r in runs):.2f}"),
+        f"{statistics.median(r.sample.cpu() for r in runs):.2f}",
+        wall(runs, lambda r: [r.sample], lambda kept: f"{statistics.median(r.sample.wall_s for r in kept):.2f}"),
+        wall(runs, lambda r: [r.sample], lambda kept: f"{statistics.median(r.first_step_s for r in kept):.2f}"),
         f"{statistics.median(r.losses[-1] for r in runs):.3f}",
     ]
 

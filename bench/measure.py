@@ -1,7 +1,7 @@
 """How we measure: interleaved rounds, CPU seconds of whole process trees, and a look at what else the machine did.
 
-Wall time here swings with the machine; CPU time and ratios from one run hold. A wall figure is refused when other
-processes used more than 0.3 of a core meanwhile.
+Wall time here swings with the machine; CPU time and ratios from one run hold. A wall figure is made of the rounds in
+which other processes used at most 0.3 of a core, and refused when fewer than half of the rounds were such.
 """
 
 import os
@@ -30,6 +30,11 @@ class Sample:
     def cpu(self, *groups: str) -> float:
         """CPU seconds of the named groups, of all when none is named."""
         return sum(self.cpu_s[name] for name in groups or self.cpu_s)
+
+    @property
+    def quiet(self) -> bool:
+        """Whether the machine was ours, so that wall time says something."""
+        return self.others_cores <= OTHERS_LIMIT_CORES
 
 
 @dataclass
@@ -115,9 +120,12 @@ def ratios(ours: Sequence[float], peer: Sequence[float]) -> str:
     return f"{statistics.median(pairs):.2f} ({min(pairs):.2f}-{max(pairs):.2f})"
 
 
-def wall(samples: Sequence[Sample], figure: str) -> str:
-    """The figure, or `refused` when the machine was not ours; the table's foot says what others used."""
-    return figure if max(s.others_cores for s in samples) <= OTHERS_LIMIT_CORES else "refused"
+def wall(
+    rounds: Sequence[Round], samples_of: Callable[[Round], Iterable[Sample]], figure: Callable[[list[Round]], str]
+) -> str:
+    """The figure of the rounds that nobody disturbed, or `refused`; the table's foot says how many those were."""
+    kept = [r for r in rounds if all(s.quiet for s in samples_of(r))]
+    return figure(kept) if 2 * len(kept) >= len(rounds) else "refused"
 
 
 def machine_busy_s() -> float:

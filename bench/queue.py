@@ -8,6 +8,7 @@ import os
 import statistics
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from bench.installation import Cluster, Server, cluster, server
@@ -150,13 +151,15 @@ def _tell(ours: list[Round], theirs: list[Round], n: int) -> None:
 
 def _cells(rounds: list[list[Sample]], n: int) -> list[str]:
     """Medians over rounds; each is the sum of its samples."""
-    flat = [s for samples in rounds for s in samples]
-    per_s = statistics.median(n / sum(s.wall_s for s in samples) for samples in rounds)
     clients = [sum(s.cpu_s.get("client", 0.0) for s in samples) for samples in rounds]
     return [
         ms([sum(s.cpu("server") for s in samples) for samples in rounds], n),
         ms([sum(s.cpu("postgres") for s in samples) for samples in rounds], n),
         ms([sum(s.cpu("server", "postgres") for s in samples) for samples in rounds], n),
         ms(clients, n) if any(clients) else "",
-        wall(flat, f"{per_s:.0f}"),
+        wall(rounds, lambda samples: samples, partial(_per_s, n=n)),
     ]
+
+
+def _per_s(rounds: list[list[Sample]], n: int) -> str:
+    return f"{statistics.median(n / sum(s.wall_s for s in samples) for samples in rounds):.0f}"

@@ -95,7 +95,7 @@ def _row(name: str, starts: list[Start]) -> list[str]:
     samples = [s.sample for s in starts]
     return [
         name,
-        wall(samples, f"{statistics.median(s.wall_s for s in samples):.2f}"),
+        wall(samples, lambda s: [s], lambda kept: f"{statistics.median(s.wall_s for s in kept):.2f}"),
         f"{statistics.median(s.cpu() for s in samples):.2f}",
         f"{statistics.median(s.main_rss for s in starts) / MB:.0f}",
         f"{statistics.median(s.tree_pss for s in starts) / MB:.0f}",

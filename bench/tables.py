@@ -9,7 +9,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from bench.measure import OTHERS_LIMIT_CORES, Sample
+from bench.measure import Sample
 
 console = Console(width=140)
 
@@ -46,8 +46,8 @@ def _circumstances(samples: Sequence[Sample], packages: Sequence[str], peer: Map
     told = [f"{psutil.cpu_count()} cores", f"Python {platform.python_version()}", f"load {load}"]
     if samples:
         worst = max(s.others_cores for s in samples)
-        verdict = "quiet" if worst <= OTHERS_LIMIT_CORES else "not quiet: only CPU figures and ratios hold"
-        told.append(f"other processes used up to {worst:.2f} of a core ({verdict})")
+        n_quiet = sum(s.quiet for s in samples)
+        told.append(f"others used up to {worst:.2f} of a core; {n_quiet} of {len(samples)} measured parts were quiet")
     told += [f"{name} {version(name)}" for name in packages]
     told += [f"{name} {of}" for name, of in peer.items()]
     return ", ".join(told)

@@ -66,7 +66,17 @@ def test_a_command_that_fails_is_told_with_its_last_words():
         run_to_end([sys.executable, "-c", "import sys; print('out of luck', file=sys.stderr); sys.exit(3)"])
 
 
-def test_a_wall_figure_is_refused_when_one_round_was_disturbed():
-    quiet, disturbed = Sample(1, {"a": 1}, 0.1), Sample(1, {"a": 1}, 0.4)
-    assert wall([quiet, quiet], "5.0") == "5.0"
-    assert wall([quiet, disturbed], "5.0") == "refused"
+def test_a_wall_figure_is_of_the_rounds_that_nobody_disturbed():
+    rounds = [Sample(1, {}, 0.1), Sample(9, {}, 0.4), Sample(3, {}, 0.3)]
+    assert wall(rounds, lambda r: [r], lambda kept: str([r.wall_s for r in kept])) == "[1, 3]"
+
+
+def test_a_round_is_disturbed_when_one_of_its_parts_is():
+    quiet, disturbed = Sample(1, {}, 0.1), Sample(2, {}, 0.4)
+    rounds = [[quiet, disturbed], [quiet, quiet]]
+    assert wall(rounds, lambda r: r, lambda kept: str(len(kept))) == "1"
+
+
+def test_a_wall_figure_is_refused_when_most_rounds_were_disturbed():
+    quiet, disturbed = Sample(1, {}, 0.1), Sample(1, {}, 0.4)
+    assert wall([quiet, disturbed, disturbed], lambda r: [r], lambda _: "5.0") == "refused"
