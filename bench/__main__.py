@@ -2,8 +2,10 @@
 
 import argparse
 import importlib
+import signal
 import sys
 import time
+from types import FrameType
 
 from bench.tables import console
 
@@ -19,6 +21,7 @@ def main(argv: list[str] | None = None) -> int:
     unknown = [name for name in args.names if name not in BENCHES]
     if unknown:
         parser.error(f"no bench is called {', '.join(unknown)}; there are {', '.join(BENCHES)}")
+    signal.signal(signal.SIGTERM, _end)
     failed = [name for name in args.names or BENCHES if not _run(name, quick=args.quick)]
     if failed:
         console.print(f"could not be run: {', '.join(failed)}", style="red")
@@ -34,6 +37,11 @@ def _run(name: str, *, quick: bool) -> bool:
         return False
     console.print(f"{name}: {time.monotonic() - began:.0f} s\n", style="dim")
     return True
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    """Leaves by an exception, so that servers and folders of the bench go with it."""
+    sys.exit(128 + number)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """`tunesmith up` with its real processes: start, stop, kill, start again."""
 
+import json
 import os
 import signal
 import socket
@@ -103,6 +104,8 @@ def _freeze_and_kill(up) -> None:
 def test_what_a_killed_up_left_running_is_ended_first(start_up, gone):
     up = start_up()
     up.line()
+    # The engine starts after the ready line; one that is frozen while it starts is in nobody's books yet.
+    until(lambda: len(json.loads((up.data_dir / "up.pid").read_text() or "{}").get("children", [])) == 2)
     children = psutil.Process(up.process.pid).children()
     for process in children:
         process.suspend()
