@@ -15,7 +15,7 @@ from tunesmith.schemas.records import (
     RecordKind,
     parse_json_line,
     parse_sequence,
-    task_of,
+    tasks_of,
 )
 from tunesmith.schemas.shape import Task
 
@@ -171,5 +171,5 @@ def test_two_headers_on_one_sequence_are_one_record():
 
 def test_every_kind_trains_one_task():
     assert {kind for kinds in KINDS_OF_TASK.values() for kind in kinds} == set(RecordKind)
-    assert task_of(RecordKind.SEQUENCE) is Task.PROTEIN
-    assert task_of(RecordKind.COMPLETION) is Task.CHAT
+    assert tasks_of(RecordKind.SEQUENCE) == [Task.PROTEIN, Task.EMBEDDING]
+    assert tasks_of(RecordKind.COMPLETION) == [Task.CHAT]

@@ -14,14 +14,14 @@ from tunesmith.schemas.models import BaseModelEntry, FolderSource
 from tunesmith.schemas.records import parse_json_line, parse_sequence
 from tunesmith.schemas.shape import Task
 from tunesmith.schemas.training import InputFile
-from tunesmith.training.data import UNTRAINED, Row, chat_row, read_records, rows_of, sequence_row
+from tunesmith.training.data import UNTRAINED, TokenRow, chat_row, read_records, rows_of, sequence_row
 
 
 def record(raw: str) -> Any:
     return parse_json_line(raw.encode(), 1)
 
 
-def trained_text(row: Row, tokenizer: PreTrainedTokenizerFast) -> str:
+def trained_text(row: TokenRow, tokenizer: PreTrainedTokenizerFast) -> str:
     return tokenizer.decode([label for label in row.labels if label != UNTRAINED])
 
 

@@ -12,7 +12,8 @@ Purpose = Literal[
 ]
 UPLOAD_PURPOSES = ("assistants", "batch", "fine-tune", "vision", "user_data")
 """What a client may upload for; the others are of files that the server writes."""
-FileFormat = Literal["jsonl", "fasta"]
+FileFormat = Literal["jsonl", "csv", "tsv", "fasta"]
+Compression = Literal["gzip"]
 
 
 class FileObject(Shape):
@@ -37,6 +38,54 @@ class LineFault(Shape):
     code: str
     message: str
     param: str | None = None
+
+
+class Finding(Shape):
+    """One thing that the check-up found: how many records it concerns, what it means and what to do."""
+
+    code: str
+    """exact_duplicates, near_duplicates, train_test_overlap, truncated, imbalanced_labels, likely_secrets,
+    personal_data, empty_text, ..."""
+    level: Literal["info", "warn", "error"] = "warn"
+    count: int
+    share: float
+    """Of all records, 0-1."""
+    message: str
+    fix: str
+    lines: list[int] = Field(default_factory=list[int], max_length=20)
+    """The first lines (or records) it concerns."""
+
+
+class Histogram(Shape):
+    """Counts between `edges`; there is one edge more than counts."""
+
+    unit: Literal["characters", "tokens", "residues"]
+    edges: list[float]
+    counts: list[int]
+
+
+class MarkedText(Shape):
+    """A piece of a decoded record; `trained` pieces carry loss."""
+
+    text: str
+    trained: bool
+
+
+class Checkup(Shape):
+    """What a run found in its data before it trained, with the base's own tokenizer."""
+
+    object: Literal["fine_tuning.job.checkup"] = "fine_tuning.job.checkup"
+    n_train: int
+    n_held_out: int
+    token_lengths: Histogram | None = None
+    max_seq_len: int
+    n_truncated: int
+    trained_token_share: float
+    """Tokens that carry loss, of all."""
+    labels: dict[str, int] = Field(default_factory=dict[str, int])
+    findings: list[Finding] = Field(default_factory=list[Finding])
+    first_batch: list[list[MarkedText]] = Field(default_factory=list[list[MarkedText]])
+    """Up to eight records of the first batch as the model reads them."""
 
 
 class LengthSummary(Shape):
@@ -68,6 +117,12 @@ class FileReport(Shape):
     faults: list[LineFault] = Field(default_factory=list[LineFault])
     duplicates: int = 0
     length: LengthSummary | None = None
+    lengths: Histogram | None = None
+    labels: dict[str, int] | None = None
+    """Records by label, the most frequent hundred."""
+    columns: list[str] | None = None
+    """Of a table: its columns in order."""
+    findings: list[Finding] = Field(default_factory=list[Finding])
 
 
 class RecordMessage(Shape):

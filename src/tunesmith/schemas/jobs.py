@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, field_validator
 
-from tunesmith.schemas.shape import Adaptation, Auto, Shape, Task
-from tunesmith.schemas.training import Hyperparameters
+from tunesmith.schemas.shape import Adaptation, Auto, Shape, Task, TrainingMethod
+from tunesmith.schemas.training import CheckpointAnswer, Hyperparameters
 
 
 class JobStatus(StrEnum):
@@ -30,11 +30,21 @@ class SupervisedMethod(Shape):
     hyperparameters: Hyperparameters = Field(default_factory=Hyperparameters)
 
 
+class DpoMethod(Shape):
+    hyperparameters: Hyperparameters = Field(default_factory=Hyperparameters)
+
+
 class Method(Shape):
     """OpenAI's method object."""
 
-    type: Literal["supervised"] = "supervised"
+    type: TrainingMethod = TrainingMethod.SUPERVISED
     supervised: SupervisedMethod = Field(default_factory=SupervisedMethod)
+    dpo: DpoMethod = Field(default_factory=DpoMethod)
+
+    @property
+    def hyperparameters(self) -> Hyperparameters:
+        """Those of the chosen type."""
+        return (self.dpo if self.type is TrainingMethod.DPO else self.supervised).hyperparameters
 
 
 class JobCreate(Shape):
@@ -64,11 +74,18 @@ class JobCreate(Shape):
     """The deprecated place; still what several clients send."""
     integrations: list[Any] | None = None
     task: Task | None = None
-    adaptation: Adaptation = Adaptation.LORA
+    adaptation: Adaptation | None = None
+    """LoRA unless told; embedding models and classifiers, being small, are trained in full."""
     backend: Literal["huggingface"] = "huggingface"
     provider: Literal["local"] = "local"
     validation_split: float | None = Field(default=None, ge=0, lt=1)
     """Share held out when there is no validation_file; 0.1 unless told."""
+    output_model: str | None = Field(
+        default=None, max_length=96, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*$"
+    )
+    """Hub repository `user/model-name` that the model is pushed to when it is done."""
+    output_weights: Literal["adapter", "merged"] = "adapter"
+    """What is pushed: the adapter with its base named, or whole weights with the adapter merged in."""
 
     @field_validator("suffix")
     @classmethod
@@ -77,9 +94,13 @@ class JobCreate(Shape):
             raise ValueError("must hold a letter or digit")
         return value
 
+    @property
+    def training_method(self) -> TrainingMethod:
+        return self.method.type if self.method is not None else TrainingMethod.SUPERVISED
+
     def wanted_hyperparameters(self) -> Hyperparameters:
         if self.method is not None:
-            return self.method.supervised.hyperparameters
+            return self.method.hyperparameters
         return self.hyperparameters or Hyperparameters()
 
 
@@ -101,6 +122,7 @@ class ShownHyperparameters(Shape):
     max_seq_len: int | None = None
     warmup_steps: int | None = None
     lr_schedule: str | None = None
+    beta: float | None = None
 
 
 class ShownSupervised(Shape):
@@ -108,8 +130,11 @@ class ShownSupervised(Shape):
 
 
 class ShownMethod(Shape):
-    type: Literal["supervised"] = "supervised"
-    supervised: ShownSupervised
+    """Of `supervised` and `dpo` the one that `type` names is there."""
+
+    type: TrainingMethod = TrainingMethod.SUPERVISED
+    supervised: ShownSupervised | None = None
+    dpo: ShownSupervised | None = None
 
 
 class JobProgress(Shape):
@@ -119,6 +144,16 @@ class JobProgress(Shape):
     step: int = 0
     total_steps: int | None = None
     percent: float = 0.0
+
+
+class JobResources(Shape):
+    """What the run used when its worker last reported."""
+
+    cpu_percent: float
+    """100 is one core."""
+    memory_bytes: int
+    gpu_percent: float | None = None
+    gpu_memory_bytes: int | None = None
 
 
 class Job(Shape):
@@ -149,10 +184,12 @@ class Job(Shape):
     backend: str
     provider: str
     validation_split: float
+    output_model: str | None = None
     progress: JobProgress
     eta_s: float | None = None
     attempts: int = 0
     worker: str | None = None
+    resources: JobResources | None = None
 
 
 class JobEvent(Shape):
@@ -177,6 +214,8 @@ class JobCheckpoint(Shape):
     fine_tuning_job_id: str
     step_number: int
     metrics: dict[str, float]
+    answers: list[CheckpointAnswer] = Field(default_factory=list[CheckpointAnswer])
+    """What it answers to up to four held-out prompts."""
 
 
 class JobLog(Shape):

@@ -100,14 +100,30 @@ class Estimate(Frozen):
     high: float
 
 
+Metric = Literal[
+    "loss",
+    "perplexity",
+    "preference_accuracy",
+    "accuracy",
+    "macro_f1",
+    "ndcg_at_10",
+    "mrr",
+    "recall_at_1",
+    "recall_at_10",
+    "spearman",
+]
+"""preference_accuracy is the share of pairs of which the preferred answer is the likelier one."""
+
+
 class Comparison(Frozen):
     """Base against tuned on one held-out set, by the same code on the same records.
 
-    `difference` is after minus before, paired by record (bootstrap); lower is better for loss and perplexity.
+    `difference` is after minus before, paired by record (bootstrap).
     """
 
     set: Literal["held_out", "random", "clusters"]
-    metric: Literal["loss", "perplexity"]
+    metric: Metric
+    higher_is_better: bool = False
     count: int
     """Held-out records."""
     before: Estimate
@@ -115,6 +131,107 @@ class Comparison(Frozen):
     difference: Estimate
     verdict: Literal["better", "worse", "undecided"]
     sentence: str
+
+
+class ClassFigures(Frozen):
+    """One class on the held-out records."""
+
+    label: str
+    support: int
+    """Held-out records that carry it."""
+    precision: float
+    recall: float
+    f1: float
+
+
+class CalibrationBin(Frozen):
+    """Held-out answers whose highest probability lies from `low` to `high`."""
+
+    low: float
+    high: float
+    count: int
+    confidence: float
+    """Mean probability given."""
+    accuracy: float
+    """Share that was right."""
+
+
+class ClassificationDetails(Frozen):
+    """What a classifier does on its held-out records. `confusion[i][j]` counts records of label i answered as j; it is
+    empty for a multi-label model."""
+
+    labels: list[str]
+    multi_label: bool
+    confusion: list[list[int]]
+    classes: list[ClassFigures]
+    calibration: list[CalibrationBin]
+    expected_calibration_error: float
+
+
+class SimilarityHistogram(Frozen):
+    """Cosine similarities from -1 to 1 in equal bins: of texts that belong together, and of those that do not."""
+
+    bins: int
+    positives_before: list[int]
+    negatives_before: list[int]
+    positives_after: list[int]
+    negatives_after: list[int]
+
+
+class EmbeddingDetails(Frozen):
+    """What an embedding model does on its held-out records."""
+
+    loss: str
+    """The loss it was trained by, and why that one."""
+    dimensions: int
+    n_queries: int
+    n_documents: int
+    similarity: SimilarityHistogram
+    by_dimensions: dict[int, float] = Field(default_factory=dict[int, float])
+    """Of a Matryoshka model: nDCG@10 (or Spearman) after training, by leading dimensions kept."""
+
+
+class Probe(Frozen):
+    """A fixed held-out prompt with what the training program made of it; an engine must make the same of it.
+
+    One of `messages`, `prompt` and `text` is set: a conversation, a text or residues to go on from, a text to embed or
+    to classify. `output_ids` were decoded greedily; `vector` are the first numbers of an embedding, `probabilities`
+    those of the classes.
+    """
+
+    messages: list[dict[str, Any]] | None = None
+    tools: list[dict[str, Any]] | None = None
+    prompt: str | None = None
+    text: str | None = None
+    prompt_ids: list[int]
+    output_ids: list[int] | None = None
+    output_text: str | None = None
+    vector: list[float] | None = None
+    probabilities: dict[str, float] | None = None
+
+
+class Parity(Shape):
+    """Whether the engine does what training saw. `pending` until an engine has answered the probes."""
+
+    status: Literal["pending", "passed", "failed", "impossible"] = "pending"
+    n_probes: int = 0
+    prompts_equal: int = 0
+    """Probes whose rendered prompt has the same token ids."""
+    output_agreement: float | None = None
+    """Share of greedy tokens that agree; of vectors and probabilities, the share of probes within the tolerance."""
+    note: str = ""
+    checked_at: int | None = None
+
+
+class Delivery(Shape):
+    """Where a model's files were pushed, or why they were not."""
+
+    repo: str
+    weights: Literal["adapter", "merged"]
+    status: Literal["pushed", "failed"]
+    url: str | None = None
+    commit: str | None = None
+    note: str = ""
 
 
 class Lineage(Shape):
@@ -149,6 +266,10 @@ class ModelVersion(Shape):
     created_at: int
     metrics: dict[str, float]
     comparisons: list[Comparison]
+    classification: ClassificationDetails | None = None
+    embedding: EmbeddingDetails | None = None
+    parity: Parity | None = None
+    delivery: Delivery | None = None
     lineage: Lineage
     size_bytes: int
 

@@ -41,13 +41,24 @@ class Task(StrEnum):
     """What a model is trained to do."""
 
     CHAT = "chat"
+    CLASSIFICATION = "classification"
+    EMBEDDING = "embedding"
     PROTEIN = "protein"
+
+
+class TrainingMethod(StrEnum):
+    """What the loss is made of; the words of OpenAI's `method.type`."""
+
+    SUPERVISED = "supervised"
+    DPO = "dpo"
 
 
 class Adaptation(StrEnum):
     """Which weights are trained."""
 
     LORA = "lora"
+    QLORA = "qlora"
+    """LoRA over a base that is held in four bits."""
     FULL = "full"
 
 

@@ -5,9 +5,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tunesmith.schemas.datasets import FileFormat
-from tunesmith.schemas.models import BaseModelEntry, Comparison
-from tunesmith.schemas.shape import Adaptation, Auto, Frozen, Shape, Task
+from tunesmith.schemas.datasets import Checkup, Compression, FileFormat
+from tunesmith.schemas.models import (
+    BaseModelEntry,
+    ClassificationDetails,
+    Comparison,
+    Delivery,
+    EmbeddingDetails,
+    Probe,
+)
+from tunesmith.schemas.shape import Adaptation, Auto, Frozen, Shape, Task, TrainingMethod
 
 
 class Hyperparameters(Frozen):
@@ -37,6 +44,24 @@ class Hyperparameters(Frozen):
     """Gradients are clipped to this norm."""
     lr_schedule: Literal["linear", "cosine", "constant"] | Auto = "auto"
     """How the rate falls after warm-up."""
+    use_rslora: bool = False
+    """Rank-stabilised LoRA: the adapter's output is scaled by lora_alpha / sqrt(lora_rank) (arXiv:2312.03732)."""
+    use_dora: bool = False
+    """DoRA: weights are split into magnitude and direction (arXiv:2402.09353); slower, with LoRA and QLoRA."""
+    packing: bool | Auto = "auto"
+    """Several records in one row, kept apart by positions and attention."""
+    beta: Annotated[float, Field(gt=0, le=10)] | Auto = "auto"
+    """DPO: how strongly the tuned model is held to the base, 0.1 by default."""
+    class_weights: bool | Auto = "auto"
+    """Classification: rare classes weigh more; by default where the largest class is thrice the smallest."""
+    loss: Literal["contrastive", "denoising", "multiple_negatives", "triplet", "cosine"] | Auto = "auto"
+    """Embedding: chosen from the kind of the records unless told."""
+    hard_negatives: Annotated[int, Field(ge=0, le=16)] | Auto = "auto"
+    """Embedding: negatives mined for each pair, none by default."""
+    matryoshka_dims: Annotated[list[Annotated[int, Field(ge=8, le=8192)]], Field(max_length=8)] = Field(
+        default_factory=list[int]
+    )
+    """Embedding: leading dimensions that must serve on their own; empty for none."""
 
 
 class ResolvedHyperparameters(Frozen):
@@ -54,6 +79,16 @@ class ResolvedHyperparameters(Frozen):
     weight_decay: float
     max_grad_norm: float
     lr_schedule: Literal["linear", "cosine", "constant"]
+    use_rslora: bool = False
+    use_dora: bool = False
+    packing: bool = False
+    beta: float = 0.1
+    class_weights: bool | None = None
+    """None: by the balance of the labels."""
+    loss: str | None = None
+    """None: by the kind of the records."""
+    hard_negatives: int = 0
+    matryoshka_dims: list[int] = Field(default_factory=list[int])
 
 
 class InputFile(Frozen):
@@ -61,6 +96,7 @@ class InputFile(Frozen):
 
     path: str
     format: FileFormat
+    compression: Compression | None = None
     sha256: str
 
 
@@ -69,7 +105,7 @@ class TrainingSpec(Frozen):
 
     job_id: str
     task: Task
-    method: Literal["supervised"] = "supervised"
+    method: TrainingMethod = TrainingMethod.SUPERVISED
     adaptation: Adaptation
     backend: Literal["huggingface"] = "huggingface"
     base: BaseModelEntry
@@ -82,26 +118,40 @@ class TrainingSpec(Frozen):
     seed: int = 0
     checkpoint_interval_s: float = 300.0
     """Time between resume checkpoints."""
+    micro_batch_divisor: int = Field(default=1, ge=1)
+    """Micro-batches are this many times smaller than they would be, with as many more of them a step: the second try
+    after memory ran out."""
+    output_model: str | None = None
+    """Hub repository that the model is pushed to."""
+    output_weights: Literal["adapter", "merged"] = "adapter"
     resume_path: str | None = None
     """Local folder of the resume checkpoint to go on from."""
 
 
 def resolve(
-    wanted: Hyperparameters, *, task: Task, adaptation: Adaptation, n_examples: int, context: int, parameters: int
+    wanted: Hyperparameters,
+    *,
+    task: Task,
+    method: TrainingMethod = TrainingMethod.SUPERVISED,
+    adaptation: Adaptation,
+    n_examples: int,
+    context: int,
+    parameters: int,
 ) -> ResolvedHyperparameters:
     """Numbers for every `auto`, by the rule below; what was given stays.
 
-    Epochs fall as examples grow (chat 1-6, protein 4-10, so that small families are seen often enough);
-    batch 8 for chat and 16 for proteins, never above an eighth of the examples; the rate is the one measured best
-    for the small models (chat LoRA 5e-4, full 5e-5; protein full 1e-3, LoRA 3e-3) and falls with the square root
-    of size beyond 200 M weights; rank 16, alpha twice the rank; warm-up a tenth of the steps, at most 20;
-    cosine for proteins, linear for chat; length up to the context, at most 2,048 tokens.
+    Epochs fall as examples grow (chat 1-6, DPO 1-3, protein 4-10, classification 2-10, embedding 1-4, so that small
+    families are seen often enough); batch 8 for chat, 64 for embedding (its negatives are the others of the batch) and
+    16 else, never above an eighth of the examples; the rate is the one measured best for the small models and falls
+    with the square root of size beyond 200 M weights; rank 16, alpha twice the rank; warm-up a tenth of the steps, at
+    most 20; cosine for proteins, linear else; length up to the context, at most 2,048 tokens.
     """
-    epochs = wanted.n_epochs if wanted.n_epochs != "auto" else _epochs(task, n_examples)
-    usual_batch = 8 if task is Task.CHAT else 16
-    batch = wanted.batch_size if wanted.batch_size != "auto" else max(1, min(usual_batch, n_examples // 8))
+    epochs = wanted.n_epochs if wanted.n_epochs != "auto" else _epochs(task, method, n_examples)
+    batch = wanted.batch_size if wanted.batch_size != "auto" else max(1, min(_USUAL_BATCH[task], n_examples // 8))
     multiplier = wanted.learning_rate_multiplier if wanted.learning_rate_multiplier != "auto" else 1.0
-    rate = wanted.learning_rate if wanted.learning_rate != "auto" else multiplier * _rate(task, adaptation, parameters)
+    rate = wanted.learning_rate
+    if rate == "auto":
+        rate = multiplier * _rate(task, method, adaptation, parameters)
     rank = wanted.lora_rank if wanted.lora_rank != "auto" else 16
     steps = math.ceil(max(1, n_examples) / batch) * epochs
     return ResolvedHyperparameters(
@@ -119,23 +169,46 @@ def resolve(
         lr_schedule=wanted.lr_schedule
         if wanted.lr_schedule != "auto"
         else ("cosine" if task is Task.PROTEIN else "linear"),
+        use_rslora=wanted.use_rslora,
+        use_dora=wanted.use_dora,
+        packing=wanted.packing is True,
+        beta=wanted.beta if wanted.beta != "auto" else 0.1,
+        class_weights=wanted.class_weights if wanted.class_weights != "auto" else None,
+        loss=wanted.loss if wanted.loss != "auto" else None,
+        hard_negatives=wanted.hard_negatives if wanted.hard_negatives != "auto" else 0,
+        matryoshka_dims=wanted.matryoshka_dims,
     )
 
 
-def _epochs(task: Task, n_examples: int) -> int:
-    if task is Task.PROTEIN:
-        return 10 if n_examples < 60 else 6 if n_examples < 1000 else 4
-    return 6 if n_examples < 50 else 3 if n_examples < 300 else 2 if n_examples < 2000 else 1
+_USUAL_BATCH = {Task.CHAT: 8, Task.PROTEIN: 16, Task.CLASSIFICATION: 16, Task.EMBEDDING: 64}
 
 
-def _rate(task: Task, adaptation: Adaptation, parameters: int) -> float:
-    measured = {
-        (Task.CHAT, Adaptation.LORA): 5e-4,
-        (Task.CHAT, Adaptation.FULL): 5e-5,
-        (Task.PROTEIN, Adaptation.LORA): 3e-3,
-        (Task.PROTEIN, Adaptation.FULL): 1e-3,
-    }
-    return measured[task, adaptation] * min(1.0, math.sqrt(200e6 / parameters))
+def _epochs(task: Task, method: TrainingMethod, n_examples: int) -> int:
+    if method is TrainingMethod.DPO:
+        return 3 if n_examples < 100 else 2 if n_examples < 500 else 1
+    match task:
+        case Task.PROTEIN:
+            return 10 if n_examples < 60 else 6 if n_examples < 1000 else 4
+        case Task.CLASSIFICATION:
+            return 10 if n_examples < 100 else 5 if n_examples < 500 else 3 if n_examples < 5000 else 2
+        case Task.EMBEDDING:
+            return 4 if n_examples < 500 else 2 if n_examples < 2000 else 1
+        case Task.CHAT:
+            return 6 if n_examples < 50 else 3 if n_examples < 300 else 2 if n_examples < 2000 else 1
+
+
+def _rate(task: Task, method: TrainingMethod, adaptation: Adaptation, parameters: int) -> float:
+    full = adaptation is Adaptation.FULL
+    if method is TrainingMethod.DPO:
+        rate = 5e-6 if full else 5e-5
+    else:
+        rate = {
+            Task.CHAT: 5e-5 if full else 5e-4,
+            Task.PROTEIN: 1e-3 if full else 3e-3,
+            Task.CLASSIFICATION: 2e-4 if full else 1e-3,
+            Task.EMBEDDING: 1e-4 if full else 1e-3,
+        }[task]
+    return rate * min(1.0, math.sqrt(200e6 / parameters))
 
 
 class MetricPoint(Shape):
@@ -187,6 +260,14 @@ class RunMetrics(Shape):
     eta_s: float | None
 
 
+class CheckpointAnswer(Shape):
+    """What a checkpoint answers to a held-out prompt, beside what the record says."""
+
+    prompt: str = Field(max_length=8192)
+    answer: str = Field(max_length=8192)
+    reference: str = Field(default="", max_length=8192)
+
+
 class RunCheckpoint(Shape):
     """A checkpoint lies complete on disk at `path`, relative to the out folder."""
 
@@ -195,6 +276,7 @@ class RunCheckpoint(Shape):
     step: int
     path: str
     metrics: dict[str, float] = Field(default_factory=dict[str, float])
+    answers: list[CheckpointAnswer] = Field(default_factory=list[CheckpointAnswer])
 
 
 class RunMessage(Shape):
@@ -202,8 +284,15 @@ class RunMessage(Shape):
     event: RunEvent
 
 
+class RunCheckup(Shape):
+    """What was found in the data, before the first step."""
+
+    type: Literal["checkup"] = "checkup"
+    checkup: Checkup
+
+
 Progress = Annotated[
-    RunStarted | RunPhase | RunMetrics | RunCheckpoint | RunMessage,
+    RunStarted | RunPhase | RunMetrics | RunCheckpoint | RunMessage | RunCheckup,
     Field(discriminator="type"),
 ]
 """One JSON line of `out/progress.jsonl`."""
@@ -223,6 +312,10 @@ class TrainingResult(Shape):
     """Final figures: train_loss, held_out_loss_before, held_out_loss_after, tokens_per_second, peak_memory_bytes,
     duration_s, ..."""
     comparisons: list[Comparison]
+    classification: ClassificationDetails | None = None
+    embedding: EmbeddingDetails | None = None
+    probes: list[Probe] = Field(default_factory=list[Probe])
+    delivery: Delivery | None = None
     packages: dict[str, str]
 
 

@@ -5,10 +5,12 @@ from uuid import UUID
 
 from pydantic import Field
 
+from tunesmith.schemas.datasets import Checkup
 from tunesmith.schemas.jobs import JobStatus
 from tunesmith.schemas.models import ArtifactFile
-from tunesmith.schemas.shape import Sha256, Shape, Task
+from tunesmith.schemas.shape import Adaptation, Sha256, Shape, Task
 from tunesmith.schemas.training import (
+    CheckpointAnswer,
     FailureClass,
     LogLine,
     MetricPoint,
@@ -32,6 +34,8 @@ class Capabilities(Shape):
     gpu: str | None = None
     gpu_memory_bytes: int | None = None
     packages: dict[str, str] = Field(default_factory=dict[str, str])
+    adaptations: list[Adaptation] = Field(default_factory=lambda: [Adaptation.LORA, Adaptation.FULL])
+    """QLoRA only where bitsandbytes runs."""
     version: str
 
 
@@ -91,6 +95,16 @@ class EventSlice(Shape):
     items: list[RunEvent]
 
 
+class Resources(Shape):
+    """What the run uses now, its child processes included."""
+
+    cpu_percent: float = Field(ge=0)
+    """100 is one core."""
+    memory_bytes: int = Field(ge=0)
+    gpu_percent: float | None = Field(default=None, ge=0)
+    gpu_memory_bytes: int | None = Field(default=None, ge=0)
+
+
 class ReportRequest(Shape):
     """Renews the lease and carries what is new. `report_seq` counts from 1 within the epoch."""
 
@@ -102,6 +116,9 @@ class ReportRequest(Shape):
     eta_s: float | None = Field(default=None, ge=0)
     started: RunStarted | None = None
     """Sent until a report with it was answered."""
+    checkup: Checkup | None = None
+    """Likewise."""
+    resources: Resources | None = None
     metrics: MetricSlice | None = None
     logs: LogSlice | None = None
     events: EventSlice | None = None
@@ -140,6 +157,7 @@ class UploadRequest(Shape):
     step: int = Field(ge=0)
     manifest: list[ArtifactFile] = Field(min_length=1, max_length=500)
     metrics: dict[str, float] = Field(default_factory=dict[str, float])
+    answers: list[CheckpointAnswer] = Field(default_factory=list[CheckpointAnswer], max_length=4)
 
 
 class UploadTarget(Shape):

@@ -13,7 +13,7 @@ from torch.utils.data import Sampler
 from transformers import PreTrainedModel
 
 from tunesmith.training.base_model import Precision
-from tunesmith.training.data import UNTRAINED, Row
+from tunesmith.training.data import UNTRAINED, TokenRow
 
 JITTER = 0.25
 """Lengths are blurred by this share before sorting, so that batches differ from epoch to epoch."""
@@ -52,7 +52,7 @@ class LengthOrder(Sampler[int]):
         yield from tail
 
 
-def pad(rows: Sequence[Row], pad_id: int, device: torch.device | None = None) -> dict[str, torch.Tensor]:
+def pad(rows: Sequence[TokenRow], pad_id: int, device: torch.device | None = None) -> dict[str, torch.Tensor]:
     """input_ids, attention_mask and labels, each (B, T) int64, padded on the right."""
     width = max(len(row.input_ids) for row in rows)
     ids = torch.full((len(rows), width), pad_id, dtype=torch.int64)

@@ -5,8 +5,9 @@ from tunesmith.schemas.records import ChatRecord, Record
 from tunesmith.schemas.shape import Task
 from tunesmith.schemas.training import TrainingResult
 from tunesmith.training.base_model import Base, open_base
-from tunesmith.training.data import read_records
+from tunesmith.training.data import pad_id, read_records, token_rows
 from tunesmith.training.finetune import fine_tune, prove
+from tunesmith.training.language_modelling import LanguageModelling
 from tunesmith.training.plan import Run, make_plan
 from tunesmith.training.split import given, hold_out
 
@@ -21,7 +22,7 @@ def train_chat(run: Run) -> TrainingResult:
         split = hold_out(records, run.spec.validation_split)
     base = open_base(run.spec, run.progress)
     _give_template(run, base, records)
-    plan = make_plan(run, base, split, metric="loss", extra_files={})
+    plan = make_plan(run, base, split, token_rows(base), LanguageModelling(pad_id(base), "loss"), extra_files={})
     tuned = fine_tune(run, base, plan)
     return prove(run, base, plan, tuned)
 

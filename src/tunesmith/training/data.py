@@ -21,17 +21,20 @@ from tunesmith.schemas.records import (
     parse_sequence,
 )
 from tunesmith.schemas.shape import Task
-from tunesmith.schemas.training import InputFile
+from tunesmith.schemas.training import InputFile, ResolvedHyperparameters
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
+
+    from tunesmith.training.base_model import Base
+    from tunesmith.training.plan import RowsOf
 
 UNTRAINED = -100
 _BOM = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True)
-class Row:
+class TokenRow:
     """One record as tokens. `units` is what its loss is counted by: residues for proteins, trained tokens for text."""
 
     input_ids: list[int]
@@ -40,6 +43,11 @@ class Row:
     fingerprint: str
     cut: bool = False
     """It was longer than max_seq_len and its end was left out."""
+
+    @property
+    def length(self) -> int:
+        """Tokens."""
+        return len(self.input_ids)
 
     @property
     def trained_tokens(self) -> int:
@@ -92,32 +100,50 @@ def _sequences(path: str) -> Iterator[tuple[int, Record]]:
         yield header_line, parse_sequence(header, "".join(parts), header_line)
 
 
+def token_rows(base: "Base") -> "RowsOf":
+    """Makes the rows of a run on this base."""
+
+    def make(records: list[Record], numbers: ResolvedHyperparameters) -> list[TokenRow]:
+        return rows_of(records, base.tokenizer, base.entry, numbers.max_seq_len)
+
+    return make
+
+
+def pad_id(base: "Base") -> int:
+    """The token that rows are padded with."""
+    return cast(int, base.tokenizer.pad_token_id)
+
+
 def rows_of(
     records: list[Record], tokenizer: "PreTrainedTokenizerBase", entry: BaseModelEntry, max_seq_len: int
-) -> list[Row]:
+) -> list[TokenRow]:
     """A row for each record, in order. Raises RecordInvalid naming the record that cannot be written as a prompt."""
-    rows: list[Row] = []
+    rows: list[TokenRow] = []
     for number, record in enumerate(records, start=1):
         try:
             if isinstance(record, SequenceRecord):
                 row = sequence_row(record, tokenizer, entry)
-            else:
+            elif isinstance(record, ChatRecord):
                 row = chat_row(record, tokenizer)
+            else:
+                raise RecordInvalid(
+                    f"Record {number} is a {record.kind} record, which has no next tokens.", line=number
+                )
         except PromptUnsupported as e:
             raise RecordInvalid(f"Record {number}: {e.message}", line=number) from e
         rows.append(_at_most(max_seq_len, row))
     return rows
 
 
-def sequence_row(record: SequenceRecord, tokenizer: "PreTrainedTokenizerBase", entry: BaseModelEntry) -> Row:
+def sequence_row(record: SequenceRecord, tokenizer: "PreTrainedTokenizerBase", entry: BaseModelEntry) -> TokenRow:
     """The whole sequence with loss on every token after the first; unknown residues are read, not learned."""
     ids = sequence_training_ids(tokenizer, entry, record.residues)
     unknown = tokenizer.unk_token_id if entry.prompt_format == "residues" else None
     labels = [UNTRAINED, *(UNTRAINED if token == unknown else token for token in ids[1:])]
-    return Row(ids, labels, units=len(record.residues), fingerprint=record.fingerprint)
+    return TokenRow(ids, labels, units=len(record.residues), fingerprint=record.fingerprint)
 
 
-def chat_row(record: ChatRecord, tokenizer: "PreTrainedTokenizerBase") -> Row:
+def chat_row(record: ChatRecord, tokenizer: "PreTrainedTokenizerBase") -> TokenRow:
     """The conversation with loss on the trained assistant turns, each with its end-of-turn token."""
     text, spans = _templated(record, tokenizer) if record.templated else _as_it_stands(record)
     ids, labels = _label(tokenizer, text, spans, specials_in_text=record.templated)
@@ -126,7 +152,7 @@ def chat_row(record: ChatRecord, tokenizer: "PreTrainedTokenizerBase") -> Row:
     if ends_with_a_span and end is not None and not _ends_with_any(labels, {end, *tokenizer.all_special_ids}):
         ids.append(end)
         labels.append(end)
-    return Row(ids, labels, units=sum(x != UNTRAINED for x in labels[1:]), fingerprint=record.fingerprint)
+    return TokenRow(ids, labels, units=sum(x != UNTRAINED for x in labels[1:]), fingerprint=record.fingerprint)
 
 
 def _templated(record: ChatRecord, tokenizer: "PreTrainedTokenizerBase") -> tuple[str, list[tuple[int, int]]]:
@@ -191,11 +217,11 @@ def _common_length(a: str, b: str) -> int:
     return n
 
 
-def _at_most(max_seq_len: int, row: Row) -> Row:
+def _at_most(max_seq_len: int, row: TokenRow) -> TokenRow:
     """The row's first `max_seq_len` tokens; its units shrink with the labels that are lost."""
     if len(row.input_ids) <= max_seq_len:
         return row
     kept = row.labels[:max_seq_len]
     whole = max(1, row.trained_tokens)
     share = sum(label != UNTRAINED for label in kept[1:]) / whole
-    return Row(row.input_ids[:max_seq_len], kept, max(1, round(row.units * share)), row.fingerprint, cut=True)
+    return TokenRow(row.input_ids[:max_seq_len], kept, max(1, round(row.units * share)), row.fingerprint, cut=True)

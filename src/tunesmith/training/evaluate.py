@@ -4,23 +4,17 @@ Both are scored by the same code, record by record. The difference is paired by 
 bootstrap (Efron and Tibshirani 1993; by scipy), so a verdict needs more than a lucky average.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
-import torch
 from scipy.stats import bootstrap
 
-from tunesmith.schemas.models import Comparison, Estimate
-from tunesmith.training.base_model import Precision
-from tunesmith.training.batches import pad
-from tunesmith.training.data import Row
-from tunesmith.training.loss import token_losses, trained_logits
+from tunesmith.schemas.models import Comparison, Estimate, Metric
 
 SetName = Literal["held_out", "random", "clusters"]
-Metric = Literal["loss", "perplexity"]
-BATCH_TOKENS = 4096
+Statistic = Callable[..., Any]
+"""Takes the columns of the records and `axis`, the one of the records; other axes are resamples."""
 RESAMPLES = 4000
 FEWEST = 5
 """Records below which no verdict is given."""
@@ -31,119 +25,69 @@ WORDS: dict[SetName, str] = {
     "random": "{n} sequences held out at random",
     "clusters": "{n} sequences of clusters that no training sequence is near to",
 }
+HIGHER_IS_BETTER: frozenset[Metric] = frozenset(
+    {"preference_accuracy", "accuracy", "macro_f1", "ndcg_at_10", "mrr", "recall_at_1", "recall_at_10", "spearman"}
+)
 
 
-@dataclass(frozen=True)
-class Scores:
-    """Of each record: negative log-likelihood summed over its trained tokens (nats), units it is counted by (tokens or
-    residues), trained tokens, and how many of them were the most likely one."""
+def compare(
+    name: SetName,
+    metric: Metric,
+    before: np.ndarray,
+    after: np.ndarray,
+    statistic: Statistic,
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Comparison:
+    """Base against tuned on the same records.
 
-    nll: np.ndarray
-    units: np.ndarray
-    tokens: np.ndarray
-    correct: np.ndarray
-
-    @property
-    def loss(self) -> float:
-        """Nats a trained token."""
-        return float(self.nll.sum() / max(1, self.tokens.sum()))
-
-    @property
-    def accuracy(self) -> float:
-        return float(self.correct.sum() / max(1, self.tokens.sum()))
-
-    def to_lists(self) -> list[list[float]]:
-        return [self.nll.tolist(), self.units.tolist(), self.tokens.tolist(), self.correct.tolist()]
-
-    @classmethod
-    def from_lists(cls, lists: list[list[float]]) -> "Scores":
-        return cls(*(np.array(column, dtype=np.float64) for column in lists))
-
-
-def score(
-    model: Any, rows: Sequence[Row], pad_id: int, precision: Precision, *, stop: Callable[[], None] = lambda: None
-) -> Scores:
-    """Scores of the rows, in their order. `stop` is called between batches and may raise."""
-    columns = np.zeros((4, len(rows)))
-    was_training = model.training
-    model.eval()
-    try:
-        with torch.inference_mode(), precision.context():
-            for batch in _batches(rows):
-                stop()
-                columns[:, batch] = _score_batch(model, [rows[i] for i in batch], pad_id, precision.device)
-    finally:
-        model.train(was_training)
-    return Scores(*columns)
-
-
-def compare(name: SetName, metric: Metric, before: Scores, after: Scores, seed: int = 0) -> Comparison:
-    """Base against tuned on the same records; lower is better.
-
-    loss: nats a trained token. perplexity: exp of nats a residue, the end of the sequence counted with its residues.
+    `before` and `after` are (columns, records); `statistic(*columns, axis=...)` makes the metric of them.
     """
-    statistic = _ratio if metric == "loss" else _exp_ratio
-    weights = before.tokens if metric == "loss" else before.units
-    columns = (before.nll, after.nll, weights)
+    n_columns, count = before.shape
+    columns = (*before, *after)
 
-    def first(a: Any, _b: Any, n: Any, axis: int = -1) -> Any:
-        return statistic(a, n, axis)
+    def first(*both: Any, axis: int = -1) -> Any:
+        return statistic(*both[:n_columns], axis=axis)
 
-    def second(_a: Any, b: Any, n: Any, axis: int = -1) -> Any:
-        return statistic(b, n, axis)
+    def second(*both: Any, axis: int = -1) -> Any:
+        return statistic(*both[n_columns:], axis=axis)
 
-    def difference(a: Any, b: Any, n: Any, axis: int = -1) -> Any:
-        return statistic(b, n, axis) - statistic(a, n, axis)
+    def difference(*both: Any, axis: int = -1) -> Any:
+        return second(*both, axis=axis) - first(*both, axis=axis)
 
-    was, now, change = (_estimate(columns, f, seed) for f in (first, second, difference))
-    verdict = _verdict(change, len(weights))
-    sentence = _sentence(name, metric, was, now, change, verdict, len(weights))
+    was, now, change = (_estimate(columns, f, resamples, seed) for f in (first, second, difference))
+    higher = metric in HIGHER_IS_BETTER
+    verdict = _verdict(change, count, higher_is_better=higher)
     return Comparison(
         set=name,
         metric=metric,
-        count=len(weights),
+        higher_is_better=higher,
+        count=count,
         before=was,
         after=now,
         difference=change,
         verdict=verdict,
-        sentence=sentence,
+        sentence=_sentence(name, metric, was, now, change, verdict, count),
     )
 
 
-def _batches(rows: Sequence[Row]) -> list[list[int]]:
-    """Row numbers in batches of similar length, each of at most BATCH_TOKENS padded tokens or one row."""
-    batches: list[list[int]] = []
-    for i in sorted(range(len(rows)), key=lambda i: len(rows[i].input_ids)):
-        width = len(rows[i].input_ids)
-        if batches and width * (len(batches[-1]) + 1) <= BATCH_TOKENS:
-            batches[-1].append(i)
-        else:
-            batches.append([i])
-    return batches
+def ratio(sums: Any, counts: Any, axis: int = -1) -> Any:
+    """Sums over counts, over the records."""
+    return sums.sum(axis=axis) / np.maximum(1, counts.sum(axis=axis))
 
 
-def _score_batch(model: Any, rows: list[Row], pad_id: int, device: torch.device) -> np.ndarray:
-    """(4, rows): the columns of Scores."""
-    inputs = pad(rows, pad_id, device)
-    logits, targets = trained_logits(model, inputs)
-    losses = token_losses(logits, targets).double().cpu().numpy()
-    correct = (logits.argmax(-1) == targets).double().cpu().numpy()
-    tokens = [row.trained_tokens for row in rows]
-    ends = np.cumsum(tokens)[:-1]
-    nll = [part.sum() for part in np.split(losses, ends)]
-    right = [part.sum() for part in np.split(correct, ends)]
-    return np.array([nll, [row.units for row in rows], tokens, right], dtype=np.float64)
+def exp_ratio(sums: Any, counts: Any, axis: int = -1) -> Any:
+    """exp of the ratio: a perplexity of nats."""
+    return np.exp(ratio(sums, counts, axis))
 
 
-def _ratio(nll: Any, n: Any, axis: int) -> Any:
-    return nll.sum(axis=axis) / np.maximum(1, n.sum(axis=axis))
+def mean(values: Any, axis: int = -1) -> Any:
+    """The mean over the records."""
+    return values.mean(axis=axis)
 
 
-def _exp_ratio(nll: Any, n: Any, axis: int) -> Any:
-    return np.exp(_ratio(nll, n, axis))
-
-
-def _estimate(columns: tuple[np.ndarray, ...], statistic: Callable[..., Any], seed: int) -> Estimate:
+def _estimate(columns: tuple[np.ndarray, ...], statistic: Statistic, resamples: int, seed: int) -> Estimate:
     """The statistic on all records with its 95 % percentile interval; with one record the interval is the value."""
     value = float(statistic(*columns))
     if len(columns[0]) < 2:
@@ -154,17 +98,17 @@ def _estimate(columns: tuple[np.ndarray, ...], statistic: Callable[..., Any], se
         paired=True,
         vectorized=True,
         method="percentile",
-        n_resamples=RESAMPLES,
+        n_resamples=resamples,
         batch=max(1, 2_000_000 // len(columns[0])),
         rng=np.random.default_rng(seed),
     ).confidence_interval
     return Estimate(value=value, low=float(found.low), high=float(found.high))
 
 
-def _verdict(change: Estimate, count: int) -> Literal["better", "worse", "undecided"]:
+def _verdict(change: Estimate, count: int, *, higher_is_better: bool) -> Literal["better", "worse", "undecided"]:
     if count < FEWEST or change.low <= 0 <= change.high:
         return "undecided"
-    return "better" if change.high < 0 else "worse"
+    return "better" if (change.low > 0) is higher_is_better else "worse"
 
 
 def _sentence(
@@ -179,4 +123,5 @@ def _sentence(
         by = f"{-change.low:.2f} lower to {change.high:.2f} higher"
     counted = WORDS[name].format(n=count)
     few = ", too few for a verdict" if count < FEWEST else ""
-    return f"{verdict.capitalize()}: {metric} {was.value:.2f} to {now.value:.2f} ({by}, 95 %, {counted}{few})"
+    words = metric.replace("_at_", "@").replace("_", " ")
+    return f"{verdict.capitalize()}: {words} {was.value:.2f} to {now.value:.2f} ({by}, 95 %, {counted}{few})"

@@ -9,26 +9,27 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
+import numpy as np
 import torch
 
 from tunesmith.schemas.errors import Internal
-from tunesmith.schemas.models import Comparison
+from tunesmith.schemas.shape import Adaptation
 from tunesmith.schemas.training import TrainingResult, TrainingSpec
 from tunesmith.training import checkpoints
 from tunesmith.training.adapters import prepare, round_to_stored_type, save_model
 from tunesmith.training.base_model import Base
 from tunesmith.training.batches import micro_batch_size
-from tunesmith.training.evaluate import Scores, SetName, compare
 from tunesmith.training.files import write_folder, write_whole
-from tunesmith.training.look import Look, summed
+from tunesmith.training.look import Look
 from tunesmith.training.model_card import model_card
+from tunesmith.training.objective import Columns, Proof
 from tunesmith.training.plan import Plan, Run, fingerprint_of
 from tunesmith.training.trainer import Memory, ResumableTrainer
 from tunesmith.training.watch import LoopCallback, Watch
 
-PACKAGES = ("torch", "transformers", "peft", "trl", "accelerate", "tunesmith")
+PACKAGES = ("torch", "transformers", "peft", "accelerate", "tunesmith")
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,8 @@ class Tuned:
 
     model: Any
     memory: Memory
-    before: dict[str, Scores]
-    after: dict[str, Scores]
+    before: dict[str, Columns]
+    after: dict[str, Columns]
 
 
 def fine_tune(run: Run, base: Base, plan: Plan) -> Tuned:
@@ -46,28 +47,26 @@ def fine_tune(run: Run, base: Base, plan: Plan) -> Tuned:
     run.progress.phase("loading_model")
     model = prepare(base, run.spec.adaptation, plan.numbers)
     memory = _memory(run.spec)
-    look = Look(model, base, plan, run.switch)
+    look = Look(model, base.precision, plan, run.switch)
     if not memory.before and plan.held_out:
         run.progress.phase("evaluating_base")
-        memory.before = {name: scores.to_lists() for name, scores in look.at_all().items()}
+        memory.before = {name: columns.tolist() for name, columns in look.at_all().items()}
     run.progress.phase("training")
     trainer = _train(run, base, plan, model, memory, look)
-    if run.spec.adaptation == "full":
+    if run.spec.adaptation is Adaptation.FULL:
         round_to_stored_type(model, base)
         look.forget()
     run.progress.phase("evaluating")
     with trainer.kept_on_stop():
         after = look.scores or look.at_all()
-    before = {name: Scores.from_lists(lists) for name, lists in memory.before.items()}
+    before = {name: np.array(lists, dtype=np.float64) for name, lists in memory.before.items()}
     return Tuned(model, memory, before, after)
 
 
 def prove(run: Run, base: Base, plan: Plan, tuned: Tuned) -> TrainingResult:
     """Compare before and after, write `out/model/`, and return the result."""
-    comparisons = [
-        compare(cast(SetName, name), plan.metric, tuned.before[name], tuned.after[name]) for name in plan.held_out
-    ]
-    for comparison in comparisons:
+    proof = plan.objective.prove(tuned.before, tuned.after) if plan.held_out else Proof([], {})
+    for comparison in proof.comparisons:
         run.progress.message(comparison.sentence, level="warn" if comparison.verdict == "worse" else "info")
     run.progress.phase("saving")
     packages = {name: version(name) for name in PACKAGES} | {"python": platform.python_version()}
@@ -78,8 +77,10 @@ def prove(run: Run, base: Base, plan: Plan, tuned: Tuned) -> TrainingResult:
         n_train=len(plan.rows),
         n_held_out=plan.n_held_out,
         record_fingerprint=fingerprint_of(plan.rows),
-        metrics=_final_metrics(run, plan, tuned, comparisons),
-        comparisons=comparisons,
+        metrics=_final_metrics(run, plan, tuned, proof),
+        comparisons=proof.comparisons,
+        classification=proof.classification,
+        embedding=proof.embedding,
         packages=packages,
     )
     card = model_card(run.spec, result)
@@ -123,7 +124,7 @@ def _train(run: Run, base: Base, plan: Plan, model: Any, memory: Memory, look: L
         out=run.out,
         steps_per_epoch=plan.steps_per_epoch,
         total_steps=plan.total_steps,
-        total_tokens=sum(len(row.input_ids) for row in plan.rows) * plan.numbers.n_epochs,
+        total_tokens=sum(row.length for row in plan.rows) * plan.numbers.n_epochs,
         interval_s=run.spec.checkpoint_interval_s,
         publish=lambda folder: write_folder(folder, _writer(model, base, plan, card)),
         probe=look.at_a_few if plan.held_out else None,
@@ -131,12 +132,15 @@ def _train(run: Run, base: Base, plan: Plan, model: Any, memory: Memory, look: L
         full_takes_s=look.took_s,
     )
     callback = LoopCallback(watch)
-    longest = max(len(row.input_ids) for row in plan.rows)
-    micro = micro_batch_size(model, base.precision, plan.numbers.batch_size, longest)
+    longest = max(row.length for row in plan.rows)
+    micro = plan.numbers.batch_size
+    if plan.objective.micro_batches:
+        micro = micro_batch_size(model, base.precision, plan.numbers.batch_size, longest)
     trainer = ResumableTrainer(
         model=model,
         tokenizer=base.tokenizer,
         rows=plan.rows,
+        objective=plan.objective,
         numbers=plan.numbers,
         micro_batch=micro,
         precision=base.precision,
@@ -164,8 +168,8 @@ def _writer(model: Any, base: Base, plan: Plan, card: str) -> Callable[[Path], N
     return fill
 
 
-def _final_metrics(run: Run, plan: Plan, tuned: Tuned, comparisons: list[Comparison]) -> dict[str, float]:
-    tokens = sum(len(row.input_ids) for row in plan.rows) * plan.numbers.n_epochs
+def _final_metrics(run: Run, plan: Plan, tuned: Tuned, proof: Proof) -> dict[str, float]:
+    tokens = sum(row.length for row in plan.rows) * plan.numbers.n_epochs
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     metrics = {
         "train_loss": tuned.memory.train_loss,
@@ -177,14 +181,7 @@ def _final_metrics(run: Run, plan: Plan, tuned: Tuned, comparisons: list[Compari
     }
     if torch.cuda.is_available():
         metrics["peak_gpu_memory_bytes"] = float(torch.cuda.max_memory_allocated())
-    if plan.held_out:
-        before, after = summed(list(tuned.before.values())), summed(list(tuned.after.values()))
-        metrics |= {
-            "held_out_loss_before": before.loss,
-            "held_out_loss_after": after.loss,
-            "held_out_accuracy_before": before.accuracy,
-            "held_out_accuracy_after": after.accuracy,
-        }
-    for c in comparisons:
+    metrics |= proof.metrics
+    for c in proof.comparisons:
         metrics |= {f"{c.set}_{c.metric}_before": c.before.value, f"{c.set}_{c.metric}_after": c.after.value}
     return metrics

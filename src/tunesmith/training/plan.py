@@ -2,15 +2,18 @@
 
 import hashlib
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tunesmith.schemas.errors import RecordInvalid
+from tunesmith.schemas.records import Record
 from tunesmith.schemas.training import ResolvedHyperparameters, TrainingSpec, resolve
 from tunesmith.training.adapters import parent_rank
 from tunesmith.training.base_model import Base
-from tunesmith.training.data import Row, rows_of
-from tunesmith.training.evaluate import MOST, Metric
+from tunesmith.training.evaluate import MOST
+from tunesmith.training.objective import Objective, Row
 from tunesmith.training.progress import ProgressLog
 from tunesmith.training.split import Split
 from tunesmith.training.stopping import StopSwitch
@@ -33,9 +36,9 @@ class Plan:
     """What will be done, in numbers: rows to train on and to hold out. `extra_files` go into the model's folder."""
 
     numbers: ResolvedHyperparameters
-    rows: list[Row]
-    held_out: dict[str, list[Row]]
-    metric: Metric
+    rows: Sequence[Row]
+    held_out: dict[str, list[Any]]
+    objective: Objective
     note: str
     extra_files: dict[str, bytes]
 
@@ -52,23 +55,30 @@ class Plan:
         return sum(len(rows) for rows in self.held_out.values())
 
 
-def make_plan(run: Run, base: Base, split: Split, metric: Metric, extra_files: dict[str, bytes]) -> Plan:
+RowsOf = Callable[[list[Record], ResolvedHyperparameters], list[Any]]
+"""Records as rows of the objective, in order."""
+
+
+def make_plan(
+    run: Run, base: Base, split: Split, rows_of: RowsOf, objective: Objective, extra_files: dict[str, bytes]
+) -> Plan:
     """Numbers for every `auto`, records as tokens; tells the first line of progress and what had to be cut."""
     numbers = resolve(
         run.spec.hyperparameters,
         task=run.spec.task,
+        method=run.spec.method,
         adaptation=run.spec.adaptation,
         n_examples=len(split.train),
         context=base.entry.context,
         parameters=base.entry.parameters,
     )
     numbers = _within(base, numbers, run.progress)
-    rows = _trainable(rows_of(split.train, base.tokenizer, base.entry, numbers.max_seq_len), numbers, run.progress)
+    rows = _trainable(rows_of(split.train, numbers), numbers, run.progress)
     held_out = {
-        name: [r for r in rows_of(records[:MOST], base.tokenizer, base.entry, numbers.max_seq_len) if r.trained_tokens]
+        name: [row for row in rows_of(records[:MOST], numbers) if row.trained_tokens]
         for name, records in split.held_out.items()
     }
-    plan = Plan(numbers, rows, {k: v for k, v in held_out.items() if v}, metric, split.note, extra_files)
+    plan = Plan(numbers, rows, {k: v for k, v in held_out.items() if v}, objective, split.note, extra_files)
     run.progress.started(
         hyperparameters=numbers,
         total_steps=plan.total_steps,
@@ -80,7 +90,7 @@ def make_plan(run: Run, base: Base, split: Split, metric: Metric, extra_files: d
     return plan
 
 
-def fingerprint_of(rows: list[Row]) -> str:
+def fingerprint_of(rows: Sequence[Row]) -> str:
     """sha256 over the sorted fingerprints of the records that were trained on."""
     return hashlib.sha256("\n".join(sorted(row.fingerprint for row in rows)).encode()).hexdigest()
 
@@ -97,7 +107,7 @@ def _within(base: Base, numbers: ResolvedHyperparameters, progress: ProgressLog)
     return numbers
 
 
-def _trainable(rows: list[Row], numbers: ResolvedHyperparameters, progress: ProgressLog) -> list[Row]:
+def _trainable(rows: list[Any], numbers: ResolvedHyperparameters, progress: ProgressLog) -> list[Any]:
     kept = [row for row in rows if row.trained_tokens]
     n_cut, n_dropped = sum(row.cut for row in kept), len(rows) - len(kept)
     if n_cut or n_dropped:

@@ -7,8 +7,9 @@ from tunesmith.schemas.records import Record, SequenceRecord
 from tunesmith.schemas.shape import Task
 from tunesmith.schemas.training import TrainingResult
 from tunesmith.training.base_model import open_base
-from tunesmith.training.data import read_records
+from tunesmith.training.data import pad_id, read_records, token_rows
 from tunesmith.training.finetune import fine_tune, prove
+from tunesmith.training.language_modelling import LanguageModelling
 from tunesmith.training.plan import Run, make_plan
 from tunesmith.training.split import given, hold_out_sequences
 
@@ -27,7 +28,7 @@ def train_protein(run: Run) -> TrainingResult:
         split = hold_out_sequences(records, run.spec.validation_split)
     base = open_base(run.spec, run.progress)
     extra_files = {SEQUENCES_FILE: _fasta(split.train)}
-    plan = make_plan(run, base, split, metric="perplexity", extra_files=extra_files)
+    plan = make_plan(run, base, split, token_rows(base), LanguageModelling(pad_id(base), "perplexity"), extra_files)
     tuned = fine_tune(run, base, plan)
     return prove(run, base, plan, tuned)
 

@@ -1,4 +1,5 @@
-"""trl's SFTTrainer, made exact and resumable: its loop, optimiser and schedule; our batches, loss and checkpoints."""
+"""The Trainer of transformers, made exact and resumable: its loop, optimiser and schedule; our batches, losses and
+checkpoints."""
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -10,18 +11,15 @@ import torch
 from datasets import Dataset
 from torch import nn
 from torch.optim import Optimizer
-from transformers import PreTrainedTokenizerBase, TrainerCallback
+from transformers import PreTrainedTokenizerBase, Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
-from trl.trainer.sft_config import SFTConfig
-from trl.trainer.sft_trainer import SFTTrainer
 
 from tunesmith.schemas.training import ResolvedHyperparameters
 from tunesmith.training import checkpoints
 from tunesmith.training.base_model import Precision
-from tunesmith.training.batches import LengthOrder, pad
-from tunesmith.training.data import Row
+from tunesmith.training.batches import LengthOrder
 from tunesmith.training.files import write_folder
-from tunesmith.training.loss import token_losses, trained_logits
+from tunesmith.training.objective import Objective, Row
 from tunesmith.training.stopping import Stopped
 
 # Above this many weights the activations of a step are the larger part of a GPU's memory; recomputing saves them.
@@ -35,7 +33,8 @@ class StepCounts:
     loss_sum: torch.Tensor | float = 0.0
     correct: torch.Tensor | int = 0
     tokens: torch.Tensor | int = 0
-    trained_tokens: int = 0
+    units: int = 0
+    """What the loss is divided by: trained tokens, records or pairs."""
 
 
 @dataclass
@@ -44,14 +43,14 @@ class Memory:
 
     run_fingerprint: str
     before: dict[str, list[list[float]]] = field(default_factory=dict[str, list[list[float]]])
-    """Held-out set -> (loss summed over tokens, units, trained tokens, correct tokens) of each record at the start."""
+    """Held-out set -> the objective's columns of its records at the start."""
     duration_s: float = 0.0
     train_loss: float = 0.0
     published_step: int = 0
     """The newest epoch's end whose held-out loss was told and whose model was published."""
 
 
-class ResumableTrainer(SFTTrainer):
+class ResumableTrainer(Trainer):
     """Trains rows in the order of the seed; writes and reads checkpoints without pickles."""
 
     def __init__(
@@ -60,6 +59,7 @@ class ResumableTrainer(SFTTrainer):
         model: Any,
         tokenizer: PreTrainedTokenizerBase,
         rows: Sequence[Row],
+        objective: Objective,
         numbers: ResolvedHyperparameters,
         micro_batch: int,
         precision: Precision,
@@ -68,24 +68,24 @@ class ResumableTrainer(SFTTrainer):
         memory: Memory,
         callbacks: list[TrainerCallback],
     ) -> None:
-        self.order = LengthOrder([len(row.input_ids) for row in rows], numbers.batch_size, seed)
+        self.order = LengthOrder([row.length for row in rows], numbers.batch_size, seed)
         self.memory = memory
         self.counts = StepCounts()
         self._rows = rows
         self._rng = checkpoints.capture_rng()
         self._saved_step = -1
         self._out = out
-        pad_id = cast(int, tokenizer.pad_token_id)
+        self._objective = objective
         super().__init__(
             model=model,
             args=_settings(numbers, micro_batch, precision, seed, out, model.num_parameters()),
             train_dataset=Dataset.from_dict({"input_ids": [[i] for i in range(len(rows))]}),
-            data_collator=lambda examples: pad([rows[e["input_ids"][0]] for e in examples], pad_id),
+            data_collator=lambda examples: objective.collate([rows[e["input_ids"][0]] for e in examples]),
             processing_class=tokenizer,
             callbacks=callbacks,
         )
         self.remove_callback(PrinterCallback)
-        # compute_loss divides by the tokens of the whole batch itself, so that micro-batches weigh by their tokens.
+        # compute_loss divides by the units of the whole batch itself, so that micro-batches weigh by their units.
         self.model_accepts_loss_kwargs = True
 
     def compute_loss(
@@ -95,15 +95,18 @@ class ResumableTrainer(SFTTrainer):
         return_outputs: bool = False,
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> Any:
-        """Loss of the micro-batch: summed over its trained tokens, divided by those of the whole batch."""
-        logits, targets = trained_logits(model, inputs)
-        losses = token_losses(logits, targets)
-        self.counts.loss_sum += losses.detach().sum()
-        self.counts.correct += (logits.detach().argmax(-1) == targets).sum()
+        """Loss of the micro-batch: summed over its units, divided by those of the whole batch."""
+        found = self._objective.loss(model, inputs)
+        self.counts.loss_sum += found.total.detach()
+        self.counts.correct += found.correct
         self.counts.tokens += inputs["attention_mask"].sum()
-        self.counts.trained_tokens += len(targets)
-        whole_batch = num_items_in_batch if num_items_in_batch is not None else len(targets)
-        return losses.sum() / torch.as_tensor(whole_batch).clamp(min=1)
+        self.counts.units += found.units
+        whole_batch = num_items_in_batch if num_items_in_batch is not None else found.units
+        return found.total / torch.as_tensor(whole_batch).clamp(min=1)
+
+    def _get_num_items_in_batch(self, batch_samples: list[Any], device: torch.device) -> torch.Tensor:
+        """Units of the whole batch; the trainer's own count knows labels of tokens only."""
+        return torch.tensor(sum(self._objective.units(batch) for batch in batch_samples), device=device)
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Hand the step's gradient norm and learning rate to the callback, which tells them with our own sums."""
@@ -159,10 +162,10 @@ class ResumableTrainer(SFTTrainer):
 
 def _settings(
     numbers: ResolvedHyperparameters, micro_batch: int, precision: Precision, seed: int, out: Path, parameters: int
-) -> SFTConfig:
+) -> TrainingArguments:
     on_gpu = precision.device.type == "cuda"
     schedules = {"constant": "constant_with_warmup"}
-    return SFTConfig(
+    return TrainingArguments(
         output_dir=str(out / "checkpoints"),
         num_train_epochs=numbers.n_epochs,
         per_device_train_batch_size=micro_batch,
@@ -179,8 +182,6 @@ def _settings(
         fp16=False,
         use_cpu=not on_gpu,
         gradient_checkpointing=on_gpu and parameters > RECOMPUTE_ABOVE,
-        max_length=None,
-        dataset_kwargs={"skip_prepare_dataset": True},
         remove_unused_columns=False,
         logging_strategy="steps",
         logging_steps=1,

@@ -12,6 +12,7 @@ from transformers import TrainerCallback
 
 from tunesmith.schemas.errors import Invalid
 from tunesmith.training import checkpoints
+from tunesmith.training.objective import HeldOutFigures
 from tunesmith.training.progress import ProgressLog
 from tunesmith.training.stopping import StopSwitch
 
@@ -22,13 +23,6 @@ Clock = Callable[[], float]
 EPOCH_END_SHARE = 0.1
 """An epoch's end is a good place to save, once this share of the interval has passed."""
 SPEED_WINDOW_STEPS = 20
-
-
-@dataclass(frozen=True)
-class HeldOutFigures:
-    loss: float
-    """Nats a token."""
-    accuracy: float
 
 
 @dataclass
@@ -120,11 +114,11 @@ class LoopCallback(TrainerCallback):
         self._recent.append((tokens, took_s))
         self._tokens_seen += tokens
         memory.duration_s = self._duration_before + now - self._began
-        memory.train_loss = float(counts.loss_sum) / max(1, counts.trained_tokens)
+        memory.train_loss = float(counts.loss_sum) / max(1, counts.units)
         _check_finite(memory.train_loss, state.global_step, learning_rate)
         values = {
             "train_loss": memory.train_loss,
-            "train_mean_token_accuracy": int(counts.correct) / max(1, counts.trained_tokens),
+            "train_mean_token_accuracy": int(counts.correct) / max(1, counts.units),
             "learning_rate": learning_rate,
             "tokens_per_second": tokens / took_s,
             "grad_norm": grad_norm,

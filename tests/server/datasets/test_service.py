@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from tunesmith.schemas.records import kinds_of
 from tunesmith.schemas.shape import Task
 from tunesmith.server.datasets import service
 from tunesmith.server.datasets.tables import FileRow
@@ -42,7 +43,7 @@ def judge(server):
     async def do(file, task: Task):
         async with server.app.state.db.session() as session:
             row = await session.get_one(FileRow, file["id"])
-        return await service.check_for_task(server.app.state.blobs, row, task)
+        return await service.check_for_task(server.app.state.blobs, row, task, kinds_of(task))
 
     return do
 

@@ -30,6 +30,7 @@ async def test_a_new_job_has_every_key_of_the_contract(remote):
         "max_seq_len": None,
         "warmup_steps": None,
         "lr_schedule": None,
+        "beta": None,
     }
     assert (job["task"], job["metadata"], job["user_provided_suffix"]) == ("protein", {"team": "a"}, "mine")
     assert isinstance(job["seed"], int)
@@ -52,9 +53,8 @@ async def test_both_places_of_hyperparameters_are_taken(remote):
         ({"model": "gpt-9"}, "model", "model_not_found", "Model gpt-9 is not available for fine-tuning or does"),
         ({"model": "ft:protein-mini:ada::nope"}, "model", "model_not_found", "does not exist"),
         ({"model": "smollm2-135m-instruct"}, "model", "invalid_value", "task 'protein'"),
-        ({"method": {"type": "dpo", "dpo": {}}}, "method.type", "unsupported_parameter", "Use 'supervised'"),
+        ({"method": {"type": "dpo", "dpo": {}}}, "method.type", "invalid_value", "Use 'supervised'"),
         ({"method": {"type": "reinforcement"}}, "method.type", "unsupported_parameter", "Use 'supervised'"),
-        ({"adaptation": "qlora"}, "adaptation", "unsupported_parameter", "Use 'lora'"),
         ({"integrations": [{"type": "wandb"}]}, "integrations", "unsupported_parameter", "Leave it out"),
         ({"backend": "unsloth"}, "backend", "unsupported_parameter", "huggingface"),
         ({"provider": "runpod"}, "provider", "unsupported_parameter", "local"),

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from tunesmith.schemas.datasets import FileReport
 from tunesmith.schemas.errors import FileNotFound, Invalid
 from tunesmith.schemas.jobs import JobError
-from tunesmith.schemas.records import KINDS_OF_TASK
+from tunesmith.schemas.records import RecordKind
 from tunesmith.schemas.shape import Task
 from tunesmith.server import ids
 from tunesmith.server.accounts.auth import Caller
@@ -145,9 +145,11 @@ async def delete_expired(db: Database, blobs: BlobStore) -> int:
 
 
 async def check_for_task(
-    blobs: BlobStore, file: FileRow, task: Task, *, min_chats: int = MIN_CHAT_EXAMPLES
+    blobs: BlobStore, file: FileRow, task: Task, kinds: Sequence[RecordKind], *, min_chats: int = MIN_CHAT_EXAMPLES
 ) -> JobError | None:
-    """What forbids training the task on the file, its stored bytes read anew; None when nothing does.
+    """What forbids training the task on the file's records, which must be of `kinds`; None when nothing does.
+
+    The stored bytes are read anew.
 
     `param` is the caller's to fill. Hold no session meanwhile: a large file takes a while.
     """
@@ -162,12 +164,13 @@ async def check_for_task(
         findings = await asyncio.to_thread(check.finish)
     except Invalid as e:
         return JobError(code="invalid_file_format", message=e.message)
-    return verdict(findings, file, task, min_chats)
+    return verdict(findings, file, task, kinds, min_chats)
 
 
-def verdict(findings: Findings, file: FileRow, task: Task, min_chats: int) -> JobError | None:
+def verdict(
+    findings: Findings, file: FileRow, task: Task, kinds: Sequence[RecordKind], min_chats: int
+) -> JobError | None:
     """The same from what a check found."""
-    kinds = KINDS_OF_TASK[task]
     if findings.kind is not None and findings.kind not in kinds:
         return JobError(
             code="invalid_file_format",

@@ -26,8 +26,10 @@ class FileRow(Base):
     size_bytes: Mapped[int] = mapped_column(BigInteger)
     status: Mapped[str] = mapped_column(String(16), server_default="processed")
     status_details: Mapped[str | None] = mapped_column(Text)
-    kind: Mapped[str | None] = mapped_column(String(16))
+    kind: Mapped[str | None] = mapped_column(String(24))
     """RecordKind of a training file, told from its first good record."""
+    compression: Mapped[str | None] = mapped_column(String(8))
+    """gzip, where the bytes are kept as they came."""
     format: Mapped[str | None] = mapped_column(String(16))
     report: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     """FileReport of a training file."""

@@ -27,7 +27,7 @@ async def take(session: AsyncSession, token: LeaseToken, row: UploadRow) -> list
     kind = cast("Literal['resume', 'published']", row.kind)
     connection = await driver(session)
     asked = await origin.asked(connection, token.job_id)
-    weights = Weights(row.id, row.manifest, finite(row.metrics))
+    weights = Weights(row.id, row.manifest, finite(row.metrics), row.answers)
     dropped = await registration.put_checkpoint(connection, asked.origin, weights, kind, token.epoch, row.step)
     if kind == "published":
         name = names.of_checkpoint(asked.model_name, row.step)

@@ -23,6 +23,9 @@ from tunesmith.server.settings import Settings
 POLL_S = (1.0, 2.0)
 """How often to look without having been woken: a job that was sent back becomes due without a word."""
 
+SMALLER_AFTER_OOM = 4
+"""Micro-batches shrink by this when memory ran out."""
+
 RESUME: LiteralString = """
 SELECT step, manifest FROM checkpoints
 WHERE job_id = %(job_id)s AND kind = 'resume' AND dropped_at IS NULL ORDER BY step DESC LIMIT 1"""
@@ -94,7 +97,7 @@ def _spec(job: Claimed, settings: Settings) -> dict[str, Any]:
     return {
         "job_id": job.job_id,
         "task": job.task,
-        "method": "supervised",
+        "method": job.method,
         "adaptation": job.adaptation,
         "backend": job.backend,
         "base": job.base,
@@ -103,12 +106,20 @@ def _spec(job: Claimed, settings: Settings) -> dict[str, Any]:
         "validation_split": job.validation_split,
         "hyperparameters": job.wanted,
         "seed": job.seed,
+        "micro_batch_divisor": SMALLER_AFTER_OOM**job.oom_retries,
+        "output_model": job.delivery["repo"] if job.delivery else None,
+        "output_weights": job.delivery["weights"] if job.delivery else "adapter",
         "checkpoint_interval_s": settings.checkpoint_interval_s,
     }
 
 
 def _input(file: Mapping[str, Any]) -> dict[str, Any]:
-    return {"path": file["name"], "format": file["format"], "sha256": file["sha256"]}
+    return {
+        "path": file["name"],
+        "format": file["format"],
+        "compression": file.get("compression"),
+        "sha256": file["sha256"],
+    }
 
 
 def _download(file: Mapping[str, Any], name: str, sign: Sign) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from tunesmith.server.db import Connection
 from tunesmith.server.models.registration import Origin
 
 ASKED: LiteralString = """
-SELECT id AS job_id, project_id, created_by, organization, model_name, family, task, adaptation, backend, base,
+SELECT id AS job_id, project_id, created_by, organization, model_name, family, task, method, adaptation, backend, base,
   parent_model, training_file, validation_file, inputs, validation_split, seed,
   (SELECT manifest FROM uploads u WHERE u.id = %(upload_id)s AND u.job_id = jobs.id AND u.epoch = jobs.epoch
     AND u.kind = 'result' AND u.state = 'committed') AS result_manifest
@@ -30,6 +30,7 @@ class Asked:
     model_name: str
     family: str
     task: str
+    method: str
     adaptation: str
     backend: str
     base: dict[str, Any]
@@ -62,7 +63,7 @@ class Asked:
         validation = self.inputs.get("validation")
         spec = {
             "task": self.task,
-            "method": "supervised",
+            "method": self.method,
             "adaptation": self.adaptation,
             "backend": self.backend,
             "validation_split": self.validation_split,

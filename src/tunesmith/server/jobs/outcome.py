@@ -19,7 +19,7 @@ from tunesmith.server.jobs import arrivals, origin, protocol, queue, states
 from tunesmith.server.jobs.queue import LeaseToken, Locked
 from tunesmith.server.jobs.states import QUEUED, SUCCEEDED, Ended
 from tunesmith.server.models import registration
-from tunesmith.server.models.registration import Weights
+from tunesmith.server.models.registration import Shown, Weights
 from tunesmith.server.storage.blobs import BlobStore, Stored
 
 CSV_HEADER = b"step,train_loss,train_accuracy,valid_loss,valid_mean_token_accuracy\n"
@@ -144,7 +144,12 @@ async def _conclude(
     if lease.status is QUEUED:
         lease = await protocol.start(connection, lease)
     comparisons = [c.model_dump(mode="json") for c in body.result.comparisons if _is_finite(c)]
-    await registration.register(connection, asked.origin, weights, comparisons, asked.lineage(body.result))
+    shown = Shown(
+        comparisons,
+        details=body.result.model_dump(mode="json", include={"classification", "embedding", "delivery"}),
+        probes=[probe.model_dump(mode="json") for probe in body.result.probes],
+    )
+    await registration.register(connection, asked.origin, weights, shown, asked.lineage(body.result))
     reply = CompleteReply(status=SUCCEEDED, fine_tuned_model=asked.model_name)
     ended = Ended(lease.epoch, "succeeded", digest, reply.model_dump(mode="json"))
     await states.change(

@@ -45,15 +45,16 @@ WHERE workers.key_id = EXCLUDED.key_id OR EXISTS (
 RETURNING id"""
 
 _CLAIMED = """
-  jobs.id AS job_id, jobs.project_id, jobs.epoch, jobs.claim_id, jobs.task, jobs.adaptation, jobs.backend, jobs.base,
-  jobs.parent_model, jobs.inputs, jobs.validation_split, jobs.wanted, jobs.seed"""
+  jobs.id AS job_id, jobs.project_id, jobs.epoch, jobs.claim_id, jobs.task, jobs.method, jobs.adaptation, jobs.backend,
+  jobs.base, jobs.parent_model, jobs.inputs, jobs.validation_split, jobs.wanted, jobs.delivery, jobs.seed,
+  jobs.oom_retries"""
 
 # The oldest queued job that the worker may and can run. SKIP LOCKED lets two claimers take two jobs, never one.
 CLAIM = f"""
 WITH candidate AS (
     SELECT id FROM jobs
     WHERE status = 'queued' AND claim_id IS NULL AND not_before <= tunesmith_now() AND task = ANY(%(tasks)s)
-      AND (%(scope)s::text IS NULL OR project_id = %(scope)s)
+      AND adaptation = ANY(%(adaptations)s) AND (%(scope)s::text IS NULL OR project_id = %(scope)s)
     ORDER BY created_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
   ), leased AS (
     UPDATE jobs SET epoch = epoch + 1, claim_id = %(claim_id)s, worker_id = %(worker_id)s,
@@ -120,6 +121,7 @@ class Claimed:
     epoch: int
     claim_id: UUID
     task: str
+    method: str
     adaptation: str
     backend: str
     base: dict[str, Any]
@@ -127,7 +129,9 @@ class Claimed:
     inputs: dict[str, Any]
     validation_split: float
     wanted: dict[str, Any]
+    delivery: dict[str, Any] | None
     seed: int
+    oom_retries: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +224,7 @@ async def claim(
     """
     parameters = {
         "tasks": [task.value for task in body.capabilities.tasks],
+        "adaptations": [adaptation.value for adaptation in body.capabilities.adaptations],
         "scope": scope,
         "claim_id": body.claim_id,
         "worker_id": body.worker_id,

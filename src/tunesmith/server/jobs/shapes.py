@@ -9,12 +9,14 @@ from tunesmith.schemas.jobs import (
     JobError,
     JobLog,
     JobProgress,
+    JobResources,
     JobStatus,
     ShownHyperparameters,
     ShownMethod,
     ShownSupervised,
 )
-from tunesmith.schemas.shape import Adaptation, Task
+from tunesmith.schemas.shape import Adaptation, Task, TrainingMethod
+from tunesmith.schemas.training import CheckpointAnswer
 from tunesmith.server.clock import epoch_s
 from tunesmith.server.jobs.tables import JobLogRow, JobRow
 from tunesmith.server.models.tables import CheckpointRow
@@ -40,7 +42,7 @@ def shown(row: JobRow, now: dt.datetime) -> Job:
         trained_tokens=row.trained_tokens,
         error=JobError.model_validate(row.error) if row.error else None,
         seed=row.seed,
-        method=ShownMethod(supervised=ShownSupervised(hyperparameters=hyperparameters)),
+        method=_method(row, hyperparameters),
         metadata=row.labels,
         estimated_finish=epoch_s(now) + int(row.eta_s) if running and row.eta_s is not None else None,
         user_provided_suffix=row.suffix,
@@ -49,11 +51,20 @@ def shown(row: JobRow, now: dt.datetime) -> Job:
         backend=row.backend,
         provider=row.provider,
         validation_split=row.validation_split,
+        output_model=row.delivery["repo"] if row.delivery else None,
         progress=_progress(row, status),
         eta_s=row.eta_s if running else None,
         attempts=row.attempts,
         worker=row.worker_id if running else None,
+        resources=JobResources(**row.resources) if running and row.resources else None,
     )
+
+
+def _method(row: JobRow, hyperparameters: ShownHyperparameters) -> ShownMethod:
+    method, shown = TrainingMethod(row.method), ShownSupervised(hyperparameters=hyperparameters)
+    if method is TrainingMethod.DPO:
+        return ShownMethod(type=method, dpo=shown)
+    return ShownMethod(type=method, supervised=shown)
 
 
 def _hyperparameters(row: JobRow) -> ShownHyperparameters:
@@ -85,6 +96,7 @@ def shown_checkpoint(row: CheckpointRow) -> JobCheckpoint:
         fine_tuning_job_id=row.job_id,
         step_number=row.step,
         metrics=metrics,
+        answers=[CheckpointAnswer.model_validate(a) for a in row.answers],
     )
 
 

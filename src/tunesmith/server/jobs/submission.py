@@ -13,8 +13,8 @@ from tunesmith.base_models.catalog import Catalog
 from tunesmith.schemas.errors import FileNotFound, Invalid, ModelNotFound, SpecInvalid, Unsupported
 from tunesmith.schemas.jobs import JobCreate
 from tunesmith.schemas.models import BaseModelEntry
-from tunesmith.schemas.records import RecordKind, task_of
-from tunesmith.schemas.shape import Task
+from tunesmith.schemas.records import RecordKind, tasks_of
+from tunesmith.schemas.shape import Adaptation, Task, TrainingMethod
 from tunesmith.server import ids
 from tunesmith.server.accounts.auth import Caller
 from tunesmith.server.datasets import service as datasets
@@ -54,6 +54,10 @@ async def submit(session: AsyncSession, shelves: Shelves, caller: Caller, body: 
     training = await _file(session, caller, body.training_file, "training_file")
     validation = await _file(session, caller, body.validation_file, "validation_file") if body.validation_file else None
     task = _task(body.task, training, choice.entry)
+    if body.training_method is TrainingMethod.DPO and task is not Task.CHAT:
+        raise SpecInvalid(
+            f"method.type 'dpo' trains chat models, not the task '{task}'. Use 'supervised'.", param="method.type"
+        )
     row = _row(caller, body, choice, task, training, validation)
     session.add(row)
     await session.flush()
@@ -73,20 +77,15 @@ def refuse_unsupported(body: Any) -> None:
         return
     method = body.get("method")
     kind = method.get("type", "supervised") if isinstance(method, Mapping) else "supervised"
-    if kind in ("dpo", "reinforcement"):
+    if kind == "reinforcement":
         raise Unsupported(
-            f"method.type '{kind}' is not offered by this version. Use 'supervised'.", param="method.type"
-        )
-    if body.get("adaptation") == "qlora":
-        raise Unsupported("adaptation 'qlora' is not offered by this version. Use 'lora'.", param="adaptation")
-    if body.get("task") in ("classification", "embedding"):
-        raise Unsupported(
-            f"task '{body['task']}' is not offered by this version. Use 'chat' or 'protein'.", param="task"
+            "method.type 'reinforcement' is not offered by this version. Use 'supervised' or 'dpo'.",
+            param="method.type",
         )
     for name, only in (("backend", "huggingface"), ("provider", "local")):
         if isinstance(body.get(name), str) and body[name] != only:
             raise Unsupported(f"{name} '{body[name]}' is not offered by this version. Use '{only}'.", param=name)
-    for name in ("n_trials", "priority", "max_cost", "output_model", "project"):
+    for name in ("n_trials", "priority", "max_cost", "project"):
         if body.get(name) is not None:
             raise Unsupported(f"'{name}' is not offered by this version. Leave it out.", param=name)
 
@@ -150,7 +149,8 @@ def _task(wanted: Task | None, training: FileRow, entry: BaseModelEntry) -> Task
     """As asked, else told from the file, else the only one that the base can do."""
     task = wanted
     if task is None:
-        task = task_of(RecordKind(training.kind)) if training.kind else entry.tasks[0]
+        possible = tasks_of(RecordKind(training.kind)) if training.kind else entry.tasks
+        task = next((each for each in possible if each in entry.tasks), possible[0])
     if task not in entry.tasks:
         can = " or ".join(entry.tasks)
         raise SpecInvalid(
@@ -159,6 +159,11 @@ def _task(wanted: Task | None, training: FileRow, entry: BaseModelEntry) -> Task
             param="model",
         )
     return task
+
+
+def _usual_adaptation(task: Task) -> Adaptation:
+    """Embedding models and classifiers are small: an adapter would save nothing and cost quality."""
+    return Adaptation.FULL if task in (Task.EMBEDDING, Task.CLASSIFICATION) else Adaptation.LORA
 
 
 def _row(
@@ -187,11 +192,13 @@ def _row(
         validation_file=body.validation_file,
         inputs=inputs,
         task=task.value,
-        adaptation=body.adaptation.value,
+        method=body.training_method.value,
+        adaptation=(body.adaptation or _usual_adaptation(task)).value,
         backend=body.backend,
         provider=body.provider,
         validation_split=split,
         wanted=body.wanted_hyperparameters().model_dump(mode="json"),
+        delivery={"repo": body.output_model, "weights": body.output_weights} if body.output_model else None,
         seed=body.seed if body.seed is not None else secrets.randbelow(2**31),
         suffix=body.suffix,
         labels=body.metadata,
@@ -203,8 +210,9 @@ def _row(
 def _pin(role: str, file: FileRow) -> dict[str, Any]:
     """The file as the job sees it from now on, under a name of ours: a user's never becomes a path."""
     return {
-        "name": f"{role}.{file.format or 'jsonl'}",
+        "name": f"{role}.{file.format or 'jsonl'}{'.gz' if file.compression else ''}",
         "format": file.format or "jsonl",
+        "compression": file.compression,
         "sha256": file.sha256,
         "size_bytes": file.size_bytes,
     }

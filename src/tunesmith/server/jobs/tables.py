@@ -43,12 +43,15 @@ class JobRow(Base):
     inputs: Mapped[dict[str, Any]] = mapped_column(JSONB)
     """The files as pinned at submission: training and validation, each {name, format, sha256, size_bytes}."""
     task: Mapped[str] = mapped_column(String(32))
+    method: Mapped[str] = mapped_column(String(16), server_default=text("'supervised'"))
     adaptation: Mapped[str] = mapped_column(String(16))
     backend: Mapped[str] = mapped_column(String(32))
     provider: Mapped[str] = mapped_column(String(32))
     validation_split: Mapped[float] = mapped_column(Float)
     wanted: Mapped[dict[str, Any]] = mapped_column(JSONB)
     """Hyperparameters as asked, `auto` among them."""
+    delivery: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    """Where the model is pushed to: {repo, weights}."""
     seed: Mapped[int] = mapped_column(BigInteger)
     suffix: Mapped[str | None] = mapped_column(String(64))
     labels: Mapped[dict[str, str] | None] = mapped_column("metadata", JSONB(none_as_null=True))
@@ -91,6 +94,12 @@ class JobRow(Base):
     """Last time that step or phase moved."""
     hyperparameters: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     """The numbers used, once the run has told them."""
+    checkup: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    """What the run found in its data."""
+    resources: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    """What the run used when its worker last reported."""
+    oom_retries: Mapped[int] = mapped_column(Integer, server_default=ZERO)
+    """Times that memory ran out and the job was queued again with smaller micro-batches."""
     attempts: Mapped[int] = mapped_column(Integer, server_default=ZERO)
     """Attempts that started."""
     requeues: Mapped[int] = mapped_column(Integer, server_default=ZERO)

@@ -9,7 +9,8 @@ from sqlalchemy import select
 
 from tunesmith.schemas.errors import NotFound
 from tunesmith.schemas.jobs import JobError
-from tunesmith.schemas.shape import Task
+from tunesmith.schemas.records import kinds_of
+from tunesmith.schemas.shape import Task, TrainingMethod
 from tunesmith.server.datasets import service as datasets
 from tunesmith.server.datasets.tables import FileRow
 from tunesmith.server.db import Database
@@ -75,7 +76,8 @@ async def _first_fault(db: Database, blobs: BlobStore, job_id: str) -> JobError 
     for param, file_id in wanted.items():
         try:
             needed = datasets.MIN_CHAT_EXAMPLES if param == "training_file" else 1
-            fault = await datasets.check_for_task(blobs, files[file_id], Task(job.task), min_chats=needed)
+            kinds = kinds_of(Task(job.task), TrainingMethod(job.method))
+            fault = await datasets.check_for_task(blobs, files[file_id], Task(job.task), kinds, min_chats=needed)
         except NotFound:
             gone = f"The bytes of file {file_id} are gone from the server's storage. Upload it again."
             fault = JobError(code="invalid_training_file", message=gone)

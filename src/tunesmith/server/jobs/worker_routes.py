@@ -102,6 +102,7 @@ async def create_upload(job_id: str, request: Request, bearer: LeaseCaller) -> R
             step=body.step,
             manifest=body.manifest,
             metrics=arrivals.finite(body.metrics),
+            answers=[answer.model_dump() for answer in body.answers],
             limit_bytes=state.settings.max_artifact_bytes,
         )
     secret, life_s = state.secrets["link"], state.settings.signed_url_life_s

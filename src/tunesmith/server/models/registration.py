@@ -21,20 +21,21 @@ WITH family AS (
     RETURNING last_version
   )
 INSERT INTO model_versions (id, project_id, created_by, owned_by, job_id, upload_id, family, version, task, adaptation,
-  base_model, base, parent_model, manifest, size_bytes, metrics, comparisons, lineage)
+  base_model, base, parent_model, manifest, size_bytes, metrics, comparisons, details, probes, lineage)
 SELECT %(name)s, %(project_id)s, %(created_by)s, %(owned_by)s, %(job_id)s, %(upload_id)s, %(family)s, last_version,
   %(task)s, %(adaptation)s, %(base_model)s, %(base)s, %(parent_model)s, %(manifest)s, %(size_bytes)s, %(metrics)s,
-  %(comparisons)s, %(lineage)s
+  %(comparisons)s, %(details)s, %(probes)s, %(lineage)s
 FROM family
 RETURNING version"""
 
 PUT_CHECKPOINT: LiteralString = """
 INSERT INTO checkpoints (id, project_id, created_by, owned_by, job_id, epoch, kind, step, upload_id, name, task,
-  adaptation, base, manifest, metrics)
+  adaptation, base, manifest, metrics, answers)
 VALUES (%(id)s, %(project_id)s, %(created_by)s, %(owned_by)s, %(job_id)s, %(epoch)s, %(kind)s, %(step)s, %(upload_id)s,
-  %(name)s, %(task)s, %(adaptation)s, %(base)s, %(manifest)s, %(metrics)s)
+  %(name)s, %(task)s, %(adaptation)s, %(base)s, %(manifest)s, %(metrics)s, %(answers)s)
 ON CONFLICT (job_id, kind, step) DO UPDATE SET epoch = EXCLUDED.epoch, upload_id = EXCLUDED.upload_id,
-  manifest = EXCLUDED.manifest, metrics = EXCLUDED.metrics, created_at = tunesmith_now(), dropped_at = NULL
+  manifest = EXCLUDED.manifest, metrics = EXCLUDED.metrics,
+  answers = EXCLUDED.answers, created_at = tunesmith_now(), dropped_at = NULL
 RETURNING id"""
 
 REPLACED: LiteralString = """
@@ -71,13 +72,26 @@ class Weights:
     upload_id: str
     manifest: Sequence[dict[str, Any]]
     metrics: dict[str, float]
+    answers: Sequence[dict[str, Any]] = ()
+    """Of a checkpoint: what it answers to held-out prompts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a model version shows of its training."""
+
+    comparisons: Sequence[dict[str, Any]]
+    details: dict[str, Any]
+    """`classification`, `embedding` and `delivery` of the result; None where the task has none."""
+    probes: list[dict[str, Any]]
+    """What an engine is asked to repeat."""
 
 
 async def register(
     connection: Connection,
     origin: Origin,
     weights: Weights,
-    comparisons: Sequence[dict[str, Any]],
+    shown: Shown,
     lineage: dict[str, Any],
 ) -> int:
     """The job's model version is there, under `origin.model_name`; its number within the family comes back."""
@@ -87,7 +101,9 @@ async def register(
         "base_model": origin.base["key"],
         "parent_model": origin.parent_model,
         "size_bytes": sum(int(file["size_bytes"]) for file in weights.manifest),
-        "comparisons": Jsonb(list(comparisons)),
+        "comparisons": Jsonb(list(shown.comparisons)),
+        "details": Jsonb(shown.details),
+        "probes": Jsonb(shown.probes),
         "lineage": Jsonb(lineage),
     }
     row = await (await connection.execute(REGISTER, parameters)).fetchone()
@@ -109,6 +125,7 @@ async def put_checkpoint(
         "epoch": epoch,
         "kind": kind,
         "step": step,
+        "answers": Jsonb(list(weights.answers)),
         "name": names.of_checkpoint(origin.model_name, step) if kind == "published" else None,
     }
     replaced = await (await connection.execute(REPLACED, parameters)).fetchall()

@@ -13,6 +13,7 @@ from tunesmith.schemas.models import (
     Model,
     ModelFile,
     ModelVersion,
+    Parity,
 )
 from tunesmith.schemas.shape import Adaptation, Deleted, Page, Task
 from tunesmith.server.accounts.auth import SessionDep, UserCaller, WaitingUserCaller
@@ -105,6 +106,13 @@ def _base(entry: BaseModelEntry) -> Model:
     return Model(id=entry.key, created=CATALOGUED_AT, owned_by="tunesmith", task=entry.tasks[0])
 
 
+def _parity(row: ModelVersionRow) -> Parity | None:
+    """What an engine made of the probes; pending while none has been asked. None when there are no probes."""
+    if row.parity is not None:
+        return Parity.model_validate(row.parity)
+    return Parity(n_probes=len(row.probes)) if row.probes else None
+
+
 def _tuned(row: Tuned, name: str) -> Model:
     return Model(
         id=name,
@@ -126,6 +134,10 @@ def _version(row: ModelVersionRow) -> ModelVersion:
         created_at=epoch_s(row.created_at),
         metrics=row.metrics,
         comparisons=[Comparison.model_validate(c) for c in row.comparisons],
+        classification=row.details.get("classification"),
+        embedding=row.details.get("embedding"),
+        delivery=row.details.get("delivery"),
+        parity=_parity(row),
         lineage=Lineage.model_validate(row.lineage),
         size_bytes=row.size_bytes,
     )

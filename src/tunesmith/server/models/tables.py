@@ -47,6 +47,12 @@ class ModelVersionRow(Base):
     size_bytes: Mapped[int] = mapped_column(BigInteger)
     metrics: Mapped[dict[str, Any]] = mapped_column(JSONB)
     comparisons: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    details: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
+    """`classification`, `embedding` and `delivery` of the training's result, where they are."""
+    probes: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))
+    """Held-out prompts with the training program's answers, for an engine to repeat."""
+    parity: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    """What an engine made of the probes."""
     lineage: Mapped[dict[str, Any]] = mapped_column(JSONB)
     created_at: Mapped[dt.datetime] = mapped_column(DateTime(timezone=True), server_default=NOW)
     deleted_at: Mapped[dt.datetime | None] = mapped_column(DateTime(timezone=True))
@@ -78,6 +84,8 @@ class CheckpointRow(Base):
     base: Mapped[dict[str, Any]] = mapped_column(JSONB)
     manifest: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
     metrics: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    answers: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))
+    """What it answers to a few held-out prompts."""
     created_at: Mapped[dt.datetime] = mapped_column(DateTime(timezone=True), server_default=NOW)
     dropped_at: Mapped[dt.datetime | None] = mapped_column(DateTime(timezone=True))
     """Its files are gone: newer ones took its place, or the model was deleted."""

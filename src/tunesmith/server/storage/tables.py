@@ -41,6 +41,8 @@ class UploadRow(Base):
     manifest: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
     """ArtifactFile shapes."""
     metrics: Mapped[dict[str, float]] = mapped_column(JSONB)
+    answers: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))
+    """CheckpointAnswer shapes of a published checkpoint."""
     state: Mapped[str] = mapped_column(String(16), server_default="open")
     created_at: Mapped[dt.datetime] = mapped_column(DateTime(timezone=True), server_default=NOW)
     committed_at: Mapped[dt.datetime | None] = mapped_column(DateTime(timezone=True))

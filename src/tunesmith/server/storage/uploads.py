@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 import structlog
 from sqlalchemy import select, text, update
@@ -37,6 +38,7 @@ async def create_upload(
     step: int,
     manifest: Sequence[ArtifactFile],
     metrics: dict[str, float],
+    answers: Sequence[dict[str, Any]],
     limit_bytes: int,
 ) -> UploadRow:
     """The upload of (job, epoch, kind, step); asked for again, the same one with the manifest as it is now.
@@ -49,7 +51,7 @@ async def create_upload(
         insert(UploadRow)
         .values(
             id=ids.new_id("upload"), project_id=project_id, job_id=job_id, epoch=epoch, kind=kind, step=step,
-            manifest=files, metrics=metrics,
+            manifest=files, metrics=metrics, answers=list(answers),
         )
         .on_conflict_do_nothing(index_elements=["job_id", "epoch", "kind", "step"])
     )  # fmt: skip
@@ -63,7 +65,7 @@ async def create_upload(
     if row.manifest != files:
         if row.state != "open":
             raise Unprocessable(f"The {kind} upload of step {step} is {row.state} with other files. Use another step.")
-        row.manifest, row.metrics = files, metrics
+        row.manifest, row.metrics, row.answers = files, metrics, list(answers)
     return row
 
 
