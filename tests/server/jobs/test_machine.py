@@ -47,6 +47,7 @@ class ModelJob:
     step: int = 0
     deaths: dict[str, int] = field(default_factory=lambda: {"step": -1, "count": 0})
     requeues: int = 0
+    oom_retries: int = 0
 
     @property
     def draining(self) -> bool:
@@ -191,12 +192,15 @@ def machine(floor: Any, result: Any, loop: asyncio.Runner) -> type[RuleBasedStat
         def _after(self, job: ModelJob, how: str) -> None:
             if how == "complete":
                 job.status = "succeeded"
-            elif how in ("user", "oom"):
+            elif how == "user" or (how == "oom" and job.oom_retries):
                 job.status = "failed"
             elif job.pause_requested:
                 job.status, job.pause_requested = "paused", False
             else:
-                self._requeued(job, {"release": "nothing", "infra": "requeue", "internal": "death"}[how])
+                self._requeued(
+                    job, {"release": "nothing", "oom": "nothing", "infra": "requeue", "internal": "death"}[how]
+                )
+            job.oom_retries += how == "oom" and job.status != "failed"
 
         def _requeued(self, job: ModelJob, charge: str) -> None:
             job.status, job.not_before = "queued", self.now

@@ -3,6 +3,7 @@
 import pytest
 
 from tunesmith.schemas.errors import AlreadyTerminal, LeaseLost
+from tunesmith.server.jobs import queue
 
 
 async def running(floor, **columns):
@@ -65,12 +66,36 @@ async def test_user_and_data_failures_are_final(floor):
         assert error == {"code": "bad_data", "message": "the file has no assistant turn", "param": param}
 
 
-async def test_out_of_memory_is_final_and_says_what_to_change(floor):
+async def test_out_of_memory_is_tried_once_more_at_once_with_smaller_micro_batches(floor):
     token = await running(floor)
+    reply = await floor.fail(token, "oom", "CUDA out of memory.")
+    assert (reply.status, reply.decision) == ("queued", "retry")
+    row = await floor.row(token.job_id)
+    assert (row.oom_retries, row.requeues, row.failed_there) == (1, 0, 0)
+    assert row.not_before <= row.queued_at
+    assert any("micro-batches a quarter the size" in m for m in await floor.messages(token.job_id))
+    again = await floor.claim("w2")
+    async with floor.db.lean() as connection:
+        assert (await queue.held(connection, again.job_id)).oom_retries == 1
+
+
+async def test_out_of_memory_twice_is_final_and_says_what_to_change(floor):
+    token = await running(floor)
+    await floor.fail(token, "oom", "CUDA out of memory.")
+    token = await floor.claim()
+    await floor.report(token)
     assert (await floor.fail(token, "oom", "CUDA out of memory.")).decision == "final"
     error = (await floor.row(token.job_id)).error
     assert error["code"] == "out_of_memory"
-    assert "half the batch_size" in error["message"]
+    assert "max_seq_len" in error["message"]
+
+
+async def test_a_job_to_be_paused_whose_memory_ran_out_is_paused_and_smaller_later(floor):
+    token = await running(floor)
+    async with floor.db.lean() as connection:
+        await connection.execute("UPDATE jobs SET pause_requested = true WHERE id = %s", [token.job_id])
+    assert (await floor.fail(token, "oom", "CUDA out of memory.")).status == "paused"
+    assert (await floor.row(token.job_id)).oom_retries == 1
 
 
 async def test_a_failed_machine_sends_the_job_back_with_growing_pauses(floor):

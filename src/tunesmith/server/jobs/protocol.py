@@ -130,11 +130,7 @@ def _decide(lease: Locked, body: FailRequest, max_deaths: int) -> retry.Decision
         case "data":
             return retry.failed(JobError(code=code, message=message, param="training_file"))
         case "oom":
-            advice = (
-                "Start a new job with half the batch_size or a smaller max_seq_len, with adaptation 'lora' if it was "
-                "'full', or on a worker with more memory."
-            )
-            return retry.failed(JobError(code="out_of_memory", message=f"{message} {advice}"))
+            return retry.out_of_memory(lease, message)
         case "internal":
             why = f"The training program broke: {message}"
             return retry.decide(lease, why, "death", max_deaths=max_deaths, code=code)

@@ -75,7 +75,7 @@ HELD = f"SELECT {_CLAIMED} FROM jobs WHERE id = %(job_id)s"
 LOCK = """
 SELECT id AS job_id, project_id, created_by, organization, status, epoch, claim_id, worker_id, report_seq, next_metric,
   next_log, next_event, resume_step, phase, step, total_steps, progress_at, pause_requested, requeues, failed_step,
-  failed_there, completing_since < tunesmith_now() - interval '60 seconds' AS gave_up_waiting,
+  failed_there, oom_retries, completing_since < tunesmith_now() - interval '60 seconds' AS gave_up_waiting,
   completing_since IS NOT NULL AS completing, EXTRACT(epoch FROM lease_expires_at - tunesmith_now())::float8 AS left_s,
   COALESCE(watched_until > tunesmith_now(), false) AS watched, tunesmith_now() AS now
 FROM jobs WHERE id = %(job_id)s FOR UPDATE"""
@@ -159,6 +159,7 @@ class Locked:
     requeues: int
     failed_step: int | None
     failed_there: int
+    oom_retries: int
     gave_up_waiting: bool | None
     completing: bool
     left_s: float | None

@@ -19,6 +19,8 @@ from tunesmith.server.jobs.states import FAILED, PAUSED, QUEUED, Ended
 
 MAX_REQUEUES = 50
 MAX_BACK_OFF_S = 300.0
+MAX_OOM_RETRIES = 1
+"""Times that a job is tried again because memory ran out."""
 DRAIN_S = 60.0
 """How long the worker of a job that has ended may still ask, and hear `cancel`."""
 
@@ -54,6 +56,24 @@ def decide(job: Locked, why: str, charge: Charge, *, max_deaths: int, code: str 
     if job.requeues >= MAX_REQUEUES:
         return failed(_worn_out(job, why, code))
     return Decision(QUEUED, Entry(f"{why} {_what_next(job)}", level="warn"), columns)
+
+
+def out_of_memory(job: Locked, message: str) -> Decision:
+    """Queued again once, at once; failed when memory runs out again.
+
+    The next claim's spec makes micro-batches smaller by `oom_retries`; the batch of a step stays as it was.
+    """
+    if job.oom_retries >= MAX_OOM_RETRIES:
+        advice = (
+            "Smaller micro-batches did not help. Start a new job with a smaller max_seq_len or batch_size, with "
+            "adaptation 'lora' or 'qlora' if it was 'full', or on a worker with more memory."
+        )
+        return failed(JobError(code="out_of_memory", message=f"{message} {advice}"))
+    why = "Memory ran out; trying once more with micro-batches a quarter the size, as many more of them a step."
+    columns: dict[str, Any] = {"oom_retries": job.oom_retries + 1}
+    if job.pause_requested:
+        return Decision(PAUSED, Entry(f"{why} The job is paused first, as was asked.", level="warn"), columns)
+    return Decision(QUEUED, Entry(f"{why} ({message})", level="warn"), columns | {"not_before": job.now})
 
 
 def failed(error: JobError) -> Decision:
