@@ -345,3 +345,63 @@ async def test_a_job_goes_on_from_a_tuned_model(remote, trained):
     assert lease["spec"]["base"]["key"] == "protein-mini"
     assert [file["name"] for file in lease["parent"]] == ["adapter_model.safetensors"]
     assert (await remote.http.get(lease["parent"][0]["url"])).status_code == 200
+
+
+CHECKUP = {
+    "n_train": 36,
+    "n_held_out": 4,
+    "token_lengths": {"unit": "tokens", "edges": [0, 16, 32], "counts": [30, 6]},
+    "max_seq_len": 32,
+    "n_truncated": 2,
+    "trained_token_share": 0.4,
+    "labels": {"yes": 30},
+    "findings": [
+        {"code": "truncated", "count": 2, "share": 0.05, "message": "2 records are cut.", "fix": "Raise max_seq_len."}
+    ],
+    "first_batch": [[{"text": "a\x00b", "trained": True}]],
+}
+
+
+async def test_the_data_checkup_is_404_until_the_run_has_told_it_and_stays_after(remote):
+    job_id = await remote.queued()
+    path = f"/v1/fine_tuning/jobs/{job_id}/checkup"
+    before = await remote.http.get(path, headers=remote.bearer())
+    assert (before.status_code, before.json()["error"]["code"]) == (404, "no_checkup")
+    assert "queued" in before.json()["error"]["message"]
+    lease = (await remote.claim()).json()
+    await remote.report(lease, checkup=CHECKUP)
+    await remote.report(lease, 2)
+    found = await remote.get(path)
+    assert (found["object"], found["n_train"], found["findings"][0]["fix"]) == (
+        "fine_tuning.job.checkup",
+        36,
+        "Raise max_seq_len.",
+    )
+    assert found["first_batch"] == [[{"text": "a\N{REPLACEMENT CHARACTER}b", "trained": True}]]
+
+
+async def test_a_running_job_shows_what_it_uses_by_the_newest_report(remote):
+    job_id = await remote.queued()
+    lease = (await remote.claim()).json()
+    await remote.report(lease, resources={"cpu_percent": 50.0, "memory_bytes": 100})
+    await remote.report(lease, 2, resources={"cpu_percent": 180.5, "memory_bytes": 200, "gpu_percent": 7})
+    assert (await remote.job(job_id))["resources"] == {
+        "cpu_percent": 180.5,
+        "memory_bytes": 200,
+        "gpu_percent": 7.0,
+        "gpu_memory_bytes": None,
+    }
+    await remote.report(lease, 3)
+    assert (await remote.job(job_id))["resources"] is None
+    await remote.call(lease, "release", reason="shutdown")
+    assert (await remote.job(job_id))["resources"] is None
+
+
+async def test_a_checkpoint_shows_what_it_answers(remote, weights):
+    job_id = await remote.queued()
+    lease = (await remote.claim()).json()
+    await remote.report(lease)
+    answers = [{"prompt": "user: q\x00", "answer": "a", "reference": "b"}]
+    await remote.put(lease, "published", 1, {"adapter_model.safetensors": weights(1)}, answers=answers)
+    (checkpoint,) = (await remote.get(f"/v1/fine_tuning/jobs/{job_id}/checkpoints"))["data"]
+    assert checkpoint["answers"] == [{"prompt": "user: q\N{REPLACEMENT CHARACTER}", "answer": "a", "reference": "b"}]

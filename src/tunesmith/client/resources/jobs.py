@@ -6,6 +6,7 @@ from typing import Any
 from tunesmith.client._call import Call, get, post, segment
 from tunesmith.client._resource import Resource, S, endpoint, streamed
 from tunesmith.client._stream import Stream, json_item
+from tunesmith.schemas.datasets import Checkup
 from tunesmith.schemas.jobs import Job, JobCheckpoint, JobEvent, JobLog, JobMetric
 from tunesmith.schemas.shape import Adaptation, Page, Task
 from tunesmith.schemas.training import Hyperparameters
@@ -94,6 +95,11 @@ class Jobs(Resource[S]):
     ) -> Call[Page[JobCheckpoint]]:
         """Published checkpoints, newest first; each is usable as a model."""
         return get(_job(job_id, "checkpoints"), Page[JobCheckpoint], limit=limit, after=after)
+
+    @endpoint
+    def checkup(self, job_id: str) -> Call[Checkup]:
+        """What the run found in its data before it trained. Raises NotFound until it has told it."""
+        return get(_job(job_id, "checkup"), Checkup)
 
     @endpoint
     def metrics(self, job_id: str, *, limit: int | None = None, after: str | None = None) -> Call[Page[JobMetric]]:

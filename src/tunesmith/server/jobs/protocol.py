@@ -87,6 +87,8 @@ def _progress(lease: Locked, body: ReportRequest) -> dict[str, Any]:
         "total_steps": total,
         "eta_s": body.eta_s if body.eta_s is not None and body.eta_s < 1e9 else None,
         "hyperparameters": Jsonb(started.hyperparameters.model_dump(mode="json")) if started else None,
+        "checkup": Jsonb(streams.storable_json(body.checkup.model_dump(mode="json"))) if body.checkup else None,
+        "resources": Jsonb(streams.storable_json(body.resources.model_dump(mode="json"))) if body.resources else None,
     }
 
 

@@ -86,7 +86,8 @@ UPDATE jobs SET lease_expires_at = tunesmith_now() + %(ttl)s, report_seq = %(rep
   progress_at = CASE WHEN step IS DISTINCT FROM %(step)s OR phase IS DISTINCT FROM %(phase)s
     THEN tunesmith_now() ELSE progress_at END,
   phase = %(phase)s, step = %(step)s, total_steps = %(total_steps)s, eta_s = %(eta_s)s,
-  hyperparameters = COALESCE(%(hyperparameters)s, hyperparameters)
+  hyperparameters = COALESCE(%(hyperparameters)s, hyperparameters), checkup = COALESCE(%(checkup)s, checkup),
+  resources = %(resources)s
 WHERE id = %(job_id)s AND epoch = %(epoch)s AND claim_id = %(claim_id)s"""
 
 NOTE_COMPLETING = """

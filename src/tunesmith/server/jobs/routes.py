@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import Response, StreamingResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from tunesmith.schemas.datasets import Checkup
 from tunesmith.schemas.jobs import Job, JobCheckpoint, JobCreate, JobEvent, JobLog, JobMetric
 from tunesmith.schemas.shape import Page
 from tunesmith.server.accounts import idempotency
@@ -139,6 +140,15 @@ async def list_checkpoints(
     """Published checkpoints, newest first; each is usable as a model."""
     rows, more = await service.checkpoint_page(session, caller, job_id, after=after, limit=limit)
     return _page([shapes.shown_checkpoint(row) for row in rows], more)
+
+
+@router.get("/{job_id}/checkup")
+async def retrieve_checkup(job_id: str, caller: UserCaller, session: SessionDep) -> Checkup:
+    """What the run found in its data before it trained: counts, token lengths, and findings with what to do.
+
+    404 until the run has told it.
+    """
+    return await service.checkup(session, caller, job_id)
 
 
 @router.get("/{job_id}/metrics")

@@ -7,7 +7,9 @@ from typing import Any, cast
 from sqlalchemy import Select, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from tunesmith.schemas.errors import Invalid, JobNotFound, StateConflict
+from tunesmith.schemas.datasets import Checkup
+from tunesmith.schemas.errors import Invalid, JobNotFound, NotFound, StateConflict
+from tunesmith.schemas.jobs import JobStatus
 from tunesmith.server.accounts.auth import Caller
 from tunesmith.server.accounts.scope import owned
 from tunesmith.server.db import driver
@@ -144,6 +146,18 @@ async def checkpoint_page(
         statement = statement.where(CheckpointRow.step < last)
     rows = list(await session.scalars(statement.order_by(CheckpointRow.step.desc()).limit(limit + 1)))
     return rows[:limit], len(rows) > limit
+
+
+async def checkup(session: AsyncSession, caller: Caller, job_id: str) -> Checkup:
+    """What the job's run found in its data. Raises NotFound until a run has told it."""
+    job = await get(session, caller, job_id)
+    found = await session.scalar(select(JobRow.checkup).where(JobRow.id == job_id))
+    if found is None:
+        when = (
+            "It ended before its data was checked." if JobStatus(job.status).terminal else "Ask again once it trains."
+        )
+        raise NotFound(f"Job {job_id} is {job.status} and has no data check-up. {when}", code="no_checkup")
+    return Checkup.model_validate(found)
 
 
 async def log_page(

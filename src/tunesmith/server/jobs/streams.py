@@ -7,7 +7,7 @@ is counted and not kept. A stream's trouble never costs the lease.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, LiteralString
+from typing import Any, Literal, LiteralString, cast
 
 import orjson
 
@@ -133,6 +133,21 @@ def within(step: int) -> int:
 def storable(text: str) -> str:
     """The text without NULs, which PostgreSQL cannot hold and some programs print."""
     return text.replace("\x00", "\N{REPLACEMENT CHARACTER}")
+
+
+def storable_json(value: Any) -> Any:
+    """The value without NULs in its texts and with 0 for figures that are no numbers: JSONB has neither."""
+    match value:
+        case str():
+            return storable(value)
+        case float():
+            return value if math.isfinite(value) else 0.0
+        case dict():
+            return {storable(str(k)): storable_json(v) for k, v in cast("dict[Any, Any]", value).items()}
+        case list():
+            return [storable_json(v) for v in cast("list[Any]", value)]
+        case _:
+            return value
 
 
 def _kept(given: _Slice) -> list[tuple[int, Item]]:

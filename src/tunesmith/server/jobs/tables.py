@@ -94,8 +94,8 @@ class JobRow(Base):
     """Last time that step or phase moved."""
     hyperparameters: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     """The numbers used, once the run has told them."""
-    checkup: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
-    """What the run found in its data."""
+    checkup: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True), deferred=True)
+    """What the run found in its data. Not read with the row: it holds pieces of records."""
     resources: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     """What the run used when its worker last reported."""
     oom_retries: Mapped[int] = mapped_column(Integer, server_default=ZERO)

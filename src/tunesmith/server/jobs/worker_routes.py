@@ -32,7 +32,7 @@ from tunesmith.schemas.worker import (
 )
 from tunesmith.server.accounts.auth import LeaseCaller, worker_key_inside
 from tunesmith.server.db import driver
-from tunesmith.server.jobs import arrivals, claims, outcome, protocol, queue
+from tunesmith.server.jobs import arrivals, claims, outcome, protocol, queue, streams
 from tunesmith.server.jobs.bodies import body_of, documented
 from tunesmith.server.jobs.claims import Lessor
 from tunesmith.server.jobs.queue import LeaseToken
@@ -102,7 +102,7 @@ async def create_upload(job_id: str, request: Request, bearer: LeaseCaller) -> R
             step=body.step,
             manifest=body.manifest,
             metrics=arrivals.finite(body.metrics),
-            answers=[answer.model_dump() for answer in body.answers],
+            answers=[streams.storable_json(answer.model_dump()) for answer in body.answers],
             limit_bytes=state.settings.max_artifact_bytes,
         )
     secret, life_s = state.secrets["link"], state.settings.signed_url_life_s
