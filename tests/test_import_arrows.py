@@ -28,14 +28,15 @@ FOUNDATIONS = {
 }  # fmt: skip
 MAY_IMPORT = {
     "schemas": set[str](),
+    "records": {"schemas"},
     "base_models": {"schemas"},
-    "server": {"base_models", "schemas"},
-    "client": {"schemas"},
+    "server": {"base_models", "records", "schemas"},
+    "client": {"records", "schemas"},
     "worker": {"client", "schemas"},
-    "training": {"base_models", "schemas"},
+    "training": {"base_models", "records", "schemas"},
     "engines": {"base_models", "client", "schemas"},
-    "demo": {"base_models", "client", "schemas"},
-    "cli": {"base_models", "client", "demo", "schemas"},
+    "demo": {"base_models", "client", "records", "schemas"},
+    "cli": {"base_models", "client", "demo", "records", "schemas"},
 }
 STARTS_PROCESSES = {"server", "worker", "engine", "up", "doctor", "checks", "processes"}
 """Files of cli/ that may import the process they start, or look at what it needs."""
