@@ -49,6 +49,7 @@ class Upload:
     """path -> sha256, size."""
     parts: dict[str, bytearray] = field(default_factory=dict)
     committed: bool = False
+    answers: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass
@@ -76,6 +77,7 @@ class Board:
     """Streams to cut back to this length at the next report: the server lost them."""
     refuse_complete: int = 0
     """Completions to answer with 202 although nothing is missing."""
+    refuse_checkup: bool = False
     resume_name: str = "state/step.json"
     calls: list[tuple[str, str, float]] = field(default_factory=list)
     tokens: set[str] = field(default_factory=set)
@@ -142,6 +144,8 @@ def build_app(board: Board) -> FastAPI:
         if board.status == "cancelled":
             return {"ttl_s": 5, "next_s": 1, "next_seq": {}, "command": "cancel"}
         fence(request, body.epoch)
+        if board.refuse_checkup and body.checkup is not None:
+            return problem(board, 422, "unprocessable", epoch=body.epoch)
         board.reports.append(body.model_dump(mode="json"))
         if body.started is not None:
             board.started.append(body.started.model_dump())
@@ -175,6 +179,7 @@ def build_app(board: Board) -> FastAPI:
         upload_id = f"up-{body.epoch}-{body.kind}-{body.step}"
         manifest = {f.path: (f.sha256, f.size_bytes) for f in body.manifest}
         upload = board.uploads.setdefault(upload_id, Upload(body.kind, body.step, manifest))
+        upload.answers = [answer.model_dump() for answer in body.answers]
         targets = [
             {
                 "sha256": sha,

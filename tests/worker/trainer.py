@@ -1,7 +1,7 @@
 """A tiny real training program for the worker's tests: same arguments, files and exit codes as the real one.
 
 python trainer.py [--steps N] [--hold-at STEP] [--slow-stop] [--exit CODE] [--failure JSON] [--resume-at STEP]
-                  [--save-at STEP] [--orphan] spec.json out/
+                  [--save-at STEP] [--orphan] [--checkup] spec.json out/
 """
 
 import argparse
@@ -19,6 +19,12 @@ HYPER = {
     "max_grad_norm": 1.0, "lr_schedule": "constant",
 }  # fmt: skip
 
+CHECKUP = {
+    "n_train": 9, "n_held_out": 1, "max_seq_len": 16, "n_truncated": 0, "trained_token_share": 0.5,
+    "first_batch": [[{"text": "cat", "trained": True}]],
+}  # fmt: skip
+ANSWERS = [{"prompt": f"q{n}", "answer": "a", "reference": "r"} for n in range(5)]
+
 
 def main() -> int:
     args = arguments()
@@ -34,6 +40,8 @@ def main() -> int:
     say(args.out, type="started", **started, trained_tokens_per_epoch=1, split_note="none")
     print("environment", json.dumps({k: os.environ.get(k) for k in ("OMP_NUM_THREADS", "FINETUNE_WORKER_KEY")}))
     print("training data", Path(spec["training_file"]["path"]).read_text().strip(), file=sys.stderr, flush=True)
+    if args.checkup:
+        say(args.out, type="checkup", checkup=CHECKUP)
     if args.orphan:
         subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     for step in range(first + 1, args.steps + 1):
@@ -71,6 +79,7 @@ def arguments() -> argparse.Namespace:
         parser.add_argument(name, type=int, default=3 if name == "--steps" else None)
     parser.add_argument("--slow-stop", action="store_true")
     parser.add_argument("--orphan", action="store_true")
+    parser.add_argument("--checkup", action="store_true")
     parser.add_argument("--failure")
     parser.add_argument("spec", type=Path)
     parser.add_argument("out", type=Path)
@@ -87,7 +96,8 @@ def save(out: Path, kind: str, step: int) -> None:
     (folder / "state").mkdir(parents=True)
     (folder / "state" / "step.json").write_text(json.dumps({"step": step}))
     (folder / "weights.safetensors").write_bytes(b"w" * 1000 + bytes([step]))
-    say(out, type="checkpoint", kind=kind, step=step, path=folder.name, metrics={"train_loss": 1 / step})
+    told = {"kind": kind, "step": step, "path": folder.name, "metrics": {"train_loss": 1 / step}}
+    say(out, type="checkpoint", **told, answers=ANSWERS if kind == "published" else [])
 
 
 def finish(out: Path, steps: int) -> None:

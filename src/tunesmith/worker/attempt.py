@@ -14,6 +14,7 @@ from tunesmith.client.resources.worker import Lease, NoWork
 from tunesmith.schemas.training import (
     Progress,
     RunCheckpoint,
+    RunCheckup,
     RunEvent,
     RunMessage,
     RunMetrics,
@@ -28,6 +29,7 @@ from tunesmith.worker.clock import Clock
 from tunesmith.worker.lease import HeldLease, Orders, Stop, Stopped
 from tunesmith.worker.process import Child, Listener, child_environment
 from tunesmith.worker.reporter import Reporter
+from tunesmith.worker.resources import Meter
 from tunesmith.worker.runs import RunFolder
 from tunesmith.worker.settings import WorkerSettings
 from tunesmith.worker.uploads import Uploader
@@ -88,7 +90,9 @@ class Attempt:
             clock,
             orphan_limit_s=settings.orphan_limit_s,
             stream_max_bytes=settings.stream_max_bytes,
+            resources=lambda: self.meter.latest,
         )
+        self.meter = Meter(clock.monotonic, settings.resources_every_s)
         self.uploader = Uploader(
             worker.client, self.caller, self.folder, chunk_bytes=settings.chunk_bytes, warn=self.warn
         )
@@ -160,6 +164,7 @@ class Attempt:
             poll_s=self.settings.progress_poll_s,
         )
         self.folder.note_child(self.child.pid)
+        self._background.add(asyncio.create_task(self.meter.run(self.child.pid)))
         log.info("run.started", job_id=spec.job_id, epoch=self.lease.wire.epoch, pid=self.child.pid)
         return self.child
 
@@ -172,6 +177,8 @@ class Attempt:
         match progress:
             case RunStarted():
                 self.reporter.started(progress)
+            case RunCheckup():
+                self.reporter.checkup(progress.checkup)
             case RunPhase():
                 self.reporter.phase(progress.phase)
             case RunMetrics():

@@ -162,5 +162,6 @@ def child_environment(*, threads: int, models_dir: Path) -> dict[str, str]:
     """This process's environment with the child's share of the cores and without its secrets."""
     environment = {k: v for k, v in os.environ.items() if k not in SECRETS}
     environment |= {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
+    environment.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")  # the numbers that nvidia-smi uses
     environment |= {"TUNESMITH_MODELS_DIR": str(models_dir), "PYTHONUNBUFFERED": "1"}
     return environment

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
@@ -9,6 +10,7 @@ import structlog
 
 from tunesmith.client import AsyncTunesmith, problem_of
 from tunesmith.client.errors import retry_after_s
+from tunesmith.schemas.datasets import Checkup
 from tunesmith.schemas.errors import Invalid, TooLarge, TunesmithError, Unprocessable
 from tunesmith.schemas.training import LogLine, MetricPoint, RunEvent, RunMetrics, RunStarted
 from tunesmith.schemas.worker import (
@@ -19,6 +21,7 @@ from tunesmith.schemas.worker import (
     MetricSlice,
     ReportReply,
     ReportRequest,
+    Resources,
     StreamPositions,
 )
 from tunesmith.worker.clock import Clock
@@ -47,8 +50,10 @@ class Reporter:
         *,
         orphan_limit_s: float,
         stream_max_bytes: int,
+        resources: Callable[[], Resources | None],
     ) -> None:
         self._client, self._lease, self._orders, self._clock = client, lease, orders, clock
+        self._resources = resources
         self._orphan_limit_s = orphan_limit_s
         # In the order in which they are sent: what a person waits for first.
         self._streams = {
@@ -62,6 +67,7 @@ class Reporter:
         self._phase: str | None = None
         self._latest: RunMetrics | None = None
         self._started: RunStarted | None = None
+        self._checkup: Checkup | None = None
         self._wake = asyncio.Event()
         self._heard = asyncio.Event()
         self._any_answer = False
@@ -75,13 +81,18 @@ class Reporter:
                 timeout_s = max(1.0, min(30.0, self._lease.ttl_s / 3))
                 reply = await self._client.worker.report(self._lease.wire, body, timeout_s=timeout_s)
             except TunesmithError as error:
-                await self._clock.sleep(self._refused(error))
+                await self._clock.sleep(self._refused(error, body))
             else:
                 await self._nap(self._answered(reply, body, asked_at))
 
     def started(self, started: RunStarted) -> None:
         """What will be done, in numbers; repeated until a report with it was answered."""
         self._started = started
+        self._wake.set()
+
+    def checkup(self, checkup: Checkup) -> None:
+        """What was found in the data; repeated until a report with it was answered."""
+        self._checkup = checkup
         self._wake.set()
 
     def phase(self, phase: str) -> None:
@@ -113,7 +124,7 @@ class Reporter:
     async def flush(self) -> None:
         """Returns when the server has all that was noted."""
         self._wake.set()
-        while self._started is not None or self._behind():
+        while self._started is not None or self._checkup is not None or self._behind():
             self._heard.clear()
             await self._heard.wait()
 
@@ -144,7 +155,10 @@ class Reporter:
         """Everything that is new, within the bounds of one report."""
         self._seq += 1
         self._wake.clear()
+        checkup = self._checkup
         room, room_bytes = self._limit, BODY_BYTES
+        if checkup is not None:
+            room_bytes = max(0, room_bytes - len(checkup.model_dump_json().encode()))
         taken: dict[str, list[bytes]] = {}
         for name, stream in self._streams.items():
             taken[name] = stream.read(self._sent[name], limit=room, max_bytes=room_bytes)
@@ -160,6 +174,8 @@ class Reporter:
             total=point.total_steps if point else (self._started.total_steps if self._started else None),
             eta_s=max(0.0, eta_s) if eta_s is not None else None,
             started=self._started,
+            checkup=checkup,
+            resources=self._resources(),
             metrics=_slice(MetricSlice, self._sent["metrics"], taken["metrics"]),
             logs=_slice(LogSlice, self._sent["logs"], taken["logs"]),
             events=_slice(EventSlice, self._sent["events"], taken["events"]),
@@ -174,6 +190,8 @@ class Reporter:
         self.rewind(reply.next_seq)
         if body.started is not None and body.started is self._started:
             self._started = None
+        if body.checkup is not None and body.checkup is self._checkup:
+            self._checkup = None
         for name in reply.conflicts:
             log.warning("stream.conflict", job_id=self._lease.wire.job_id, stream=name)
         if reply.command in COMMANDS:
@@ -185,7 +203,7 @@ class Reporter:
             return 0.0
         return reply.next_s * self._clock.between(0.8, 1.2)
 
-    def _refused(self, error: TunesmithError) -> float:
+    def _refused(self, error: TunesmithError, body: ReportRequest) -> float:
         """Takes in a failure; seconds until the next try."""
         wire = self._lease.wire
         if self._lease.is_stop_order(error):
@@ -199,6 +217,10 @@ class Reporter:
         self._failures += 1
         if isinstance(error, (Invalid, Unprocessable, TooLarge)) and problem_of(error) is not None:
             # An item the server will not take must not cost the lease: fewer, and in the end a bare heartbeat.
+            if body.checkup is not None and self._limit == 0:
+                self._checkup = None
+                text = f"The data check-up was not stored, since the server refused it: {error.message}"
+                self.event(RunEvent(at=self._clock.now(), level="warn", message=text[:4096]))
             self._limit //= 2
             log.warning("report.refused", job_id=wire.job_id, reason=error.message, items=self._limit)
             return 0.0 if self._failures < 12 else self._backoff_s()

@@ -59,6 +59,8 @@ class WorkerSettings(BaseSettings):
     """Longest pause between two tries of a call."""
     progress_poll_s: float = Field(default=0.2, gt=0)
     """How often the child's progress file is read."""
+    resources_every_s: float = Field(default=2.0, gt=0)
+    """How often the run's use of cores and memory is looked at; reports tell the latest look."""
     chunk_bytes: int = Field(default=8 * 1024 * 1024, ge=1)
     """Bytes of one upload request."""
     stream_max_bytes: int = Field(default=256 * 1024 * 1024, ge=1024)

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import shutil
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import structlog
 from tunesmith.client import AsyncTunesmith, TunesmithError, problem_of
 from tunesmith.schemas.errors import Invalid, OffsetMismatch, Unprocessable
 from tunesmith.schemas.models import ArtifactFile
-from tunesmith.schemas.training import RunCheckpoint
+from tunesmith.schemas.training import CheckpointAnswer, RunCheckpoint
 from tunesmith.schemas.worker import UploadKind, UploadRequest, UploadTarget
 from tunesmith.worker.artifacts import LINK_REFUSALS, link
 from tunesmith.worker.calls import REFUSALS, Caller
@@ -94,14 +94,23 @@ class Uploader:
         async with self._changed:
             await self._changed.wait_for(lambda: not self._waiting and self._current is None)
 
-    async def send(self, kind: UploadKind, step: int, folder: Path, metrics: dict[str, float]) -> str:
+    async def send(
+        self,
+        kind: UploadKind,
+        step: int,
+        folder: Path,
+        metrics: dict[str, float],
+        answers: Sequence[CheckpointAnswer] = (),
+    ) -> str:
         """Uploads and commits a folder; the upload's id.
 
         Goes on where an earlier try stopped. Raises what the server refused for good: a wrong format, a quota.
         """
         manifest = await asyncio.to_thread(manifest_of, folder)
         lease = self._caller.lease.wire
-        request = UploadRequest(epoch=lease.epoch, kind=kind, step=step, manifest=manifest, metrics=metrics)
+        request = UploadRequest(
+            epoch=lease.epoch, kind=kind, step=step, manifest=manifest, metrics=metrics, answers=list(answers[:4])
+        )
         paths = {file.sha256: folder / file.path for file in manifest}
         rounds, through, returned = 0, self._bytes_through, 0
         while True:
@@ -131,7 +140,8 @@ class Uploader:
         """One checkpoint; a refusal is told and costs the checkpoint, not the run."""
         checkpoint = waiting.checkpoint
         try:
-            await self.send(checkpoint.kind, checkpoint.step, waiting.folder, checkpoint.metrics)
+            kind, step = checkpoint.kind, checkpoint.step
+            await self.send(kind, step, waiting.folder, checkpoint.metrics, checkpoint.answers)
             log.info("checkpoint.uploaded", job_id=self._caller.lease.wire.job_id, step=checkpoint.step)
         except (*REFUSALS, OSError) as error:
             reason = error.message if isinstance(error, TunesmithError) else str(error)
