@@ -43,22 +43,22 @@ class Shelves:
     blobs: BlobStore
 
 
+@dataclass(frozen=True)
+class Draft:
+    """A job that was checked and is not made yet: its row, and the files and the base that were found for it."""
+
+    row: JobRow
+    choice: BaseChoice
+    training: FileRow
+    validation: FileRow | None
+
+
 async def submit(session: AsyncSession, shelves: Shelves, caller: Caller, body: JobCreate) -> JobRow:
     """A job in validating_files, its files and its base pinned. Raises Invalid (400) naming the parameter at fault.
 
     What is wrong inside a file is found later and fails the job; only what can be told at once is refused here.
     """
-    _refuse_not_offered(body)
-    _refuse_unstorable(body)
-    choice = await _base(session, shelves.catalog, caller, body.model)
-    training = await _file(session, caller, body.training_file, "training_file")
-    validation = await _file(session, caller, body.validation_file, "validation_file") if body.validation_file else None
-    task = _task(body.task, training, choice.entry)
-    if body.training_method is TrainingMethod.DPO and task is not Task.CHAT:
-        raise SpecInvalid(
-            f"method.type 'dpo' trains chat models, not the task '{task}'. Use 'supervised'.", param="method.type"
-        )
-    row = _row(caller, body, choice, task, training, validation)
+    row = (await draft(session, shelves.catalog, caller, body)).row
     session.add(row)
     await session.flush()
     held = [Stored(file["sha256"], file["size_bytes"]) for file in pinned(row.inputs)]
@@ -66,6 +66,21 @@ async def submit(session: AsyncSession, shelves: Shelves, caller: Caller, body: 
     await _tell(session, row)
     await session.refresh(row)
     return row
+
+
+async def draft(session: AsyncSession, catalog: Catalog, caller: Caller, body: JobCreate) -> Draft:
+    """The job as it would be made; nothing is written. Raises Invalid (400) naming the parameter at fault."""
+    _refuse_not_offered(body)
+    _refuse_unstorable(body)
+    choice = await _base(session, catalog, caller, body.model)
+    training = await _file(session, caller, body.training_file, "training_file")
+    validation = await _file(session, caller, body.validation_file, "validation_file") if body.validation_file else None
+    task = _task(body.task, training, choice.entry)
+    if body.training_method is TrainingMethod.DPO and task is not Task.CHAT:
+        raise SpecInvalid(
+            f"method.type 'dpo' trains chat models, not the task '{task}'. Use 'supervised'.", param="method.type"
+        )
+    return Draft(_row(caller, body, choice, task, training, validation), choice, training, validation)
 
 
 def refuse_unsupported(body: Any) -> None:
