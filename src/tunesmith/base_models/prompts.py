@@ -3,7 +3,8 @@
 No torch: a transformers tokenizer is passed in.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from tunesmith.base_models.errors import PromptUnsupported
@@ -23,32 +24,92 @@ PLAIN_TEMPLATE = (
 """Written into a tuned model's tokenizer when chats were trained on a base without a chat template."""
 
 
-def chat_prompt_ids(tokenizer: "PreTrainedTokenizerBase", messages: list[dict[str, str]]) -> list[int]:
-    """Tokens of the conversation up to where the assistant's next words begin.
+Messages = Sequence[Mapping[str, Any]]
+"""As OpenAI has them: `role`, `content`, and where tools are used `tool_calls` and `tool_call_id`."""
+Tools = Sequence[Mapping[str, Any]]
+"""OpenAI's list: {"type": "function", "function": {"name", "description", "parameters"}}."""
 
-    Messages have `role` and `content`. Raises PromptUnsupported when the tokenizer has no chat template.
-    """
-    return rendered_ids(tokenizer, render_chat(tokenizer, messages, add_generation_prompt=True))
+
+def chat_prompt_ids(
+    tokenizer: "PreTrainedTokenizerBase", messages: Messages, *, tools: Tools | None = None
+) -> list[int]:
+    """Tokens of the conversation up to where the assistant's next words begin. Raises PromptUnsupported."""
+    return rendered_ids(tokenizer, render_chat(tokenizer, messages, tools=tools, add_generation_prompt=True))
 
 
 def render_chat(
-    tokenizer: "PreTrainedTokenizerBase", messages: list[dict[str, str]], *, add_generation_prompt: bool
+    tokenizer: "PreTrainedTokenizerBase",
+    messages: Messages,
+    *,
+    tools: Tools | None = None,
+    add_generation_prompt: bool,
 ) -> str:
-    """The conversation as the tokenizer's chat template writes it. Raises PromptUnsupported."""
-    from jinja2 import TemplateError
+    """The conversation as the tokenizer's chat template writes it.
 
+    Raises PromptUnsupported when there is no template, or when it passes over tools or their calls in silence: the
+    model would be trained, or asked, without what the conversation is about.
+    """
     if not tokenizer.chat_template:
         raise PromptUnsupported(
             "The model has no chat template, so it cannot be given messages. Use /v1/completions with it, "
             "or tune it on chats first."
         )
+    shown = [_for_template(message) for message in messages]
+    text = _apply(tokenizer, shown, tools, add_generation_prompt)
+    if tools and text == _apply(tokenizer, shown, None, add_generation_prompt):
+        raise PromptUnsupported(
+            "The model's chat template does not take tools. Leave them out, or use a model whose template has them."
+        )
+    for i, message in enumerate(shown):
+        if message.get("tool_calls"):
+            silent = [*shown[:i], {k: v for k, v in message.items() if k != "tool_calls"}, *shown[i + 1 :]]
+            if text == _apply(tokenizer, silent, tools, add_generation_prompt):
+                raise PromptUnsupported(
+                    f"The model's chat template does not write the tool calls of message {i}. "
+                    "Leave the message out, or use a model whose template has them."
+                )
+    return text
+
+
+def _apply(
+    tokenizer: "PreTrainedTokenizerBase", messages: list[dict[str, Any]], tools: Tools | None, generate: bool
+) -> str:
+    from jinja2 import TemplateError
+
     try:
         text = tokenizer.apply_chat_template(
-            cast("Any", messages), tokenize=False, add_generation_prompt=add_generation_prompt
+            messages,
+            tools=cast("Any", [dict(tool) for tool in tools]) if tools else None,
+            tokenize=False,
+            add_generation_prompt=generate,
         )
-    except TemplateError as e:
+    except (TemplateError, TypeError) as e:
+        # TypeError: a template that adds text to a message without any, as one of tool calls may be.
         raise PromptUnsupported(f"The model's chat template does not take these messages: {e}") from e
     return cast(str, text)
+
+
+def _for_template(message: Mapping[str, Any]) -> dict[str, Any]:
+    """The message with its calls' arguments as objects: OpenAI sends them as a text of JSON, templates write them out.
+
+    A text that is no JSON object stays as it is.
+    """
+    shown = dict(message)
+    calls = cast("Sequence[Mapping[str, Any]] | None", shown.pop("tool_calls", None))
+    if calls:
+        shown["tool_calls"] = [{**call, "function": _open_arguments(call.get("function") or {})} for call in calls]
+    return shown
+
+
+def _open_arguments(function: Mapping[str, Any]) -> dict[str, Any]:
+    arguments = function.get("arguments")
+    if not isinstance(arguments, str):
+        return dict(function)
+    try:
+        opened = json.loads(arguments)
+    except json.JSONDecodeError:
+        opened = arguments  # a model may have written no JSON; it is shown as it stands
+    return {**function, "arguments": opened if isinstance(opened, dict) else arguments}
 
 
 def rendered_ids(tokenizer: "PreTrainedTokenizerBase", text: str) -> list[int]:
@@ -92,6 +153,20 @@ def sequence_from_ids(tokenizer: "PreTrainedTokenizerBase", entry: BaseModelEntr
 def sequence_end_id(tokenizer: "PreTrainedTokenizerBase", entry: BaseModelEntry) -> int:
     """The token with which the model ends a protein."""
     return _token(tokenizer, PROTGPT2_END, "end") if entry.prompt_format == "fasta60" else _special(tokenizer, "eos")
+
+
+def encoder_ids(
+    tokenizer: "PreTrainedTokenizerBase", entry: BaseModelEntry, text: str, max_seq_len: int
+) -> tuple[list[int], bool]:
+    """Tokens of a text or of residues that is read as a whole, for its vector or its classes: at most `max_seq_len`
+    with the tokenizer's own begin and end among them; and whether the text had more."""
+    if entry.prompt_format != "text":
+        ids = sequence_training_ids(tokenizer, entry, text)
+        return ids[:max_seq_len], len(ids) > max_seq_len
+    ids = cast("list[int]", list(tokenizer(text)["input_ids"]))
+    if len(ids) <= max_seq_len:
+        return ids, False
+    return cast("list[int]", list(tokenizer(text, truncation=True, max_length=max_seq_len)["input_ids"])), True
 
 
 def fasta_lines(residues: str) -> str:

@@ -1,4 +1,8 @@
-"""LoRA adapters: put on, carried on from a parent, written out (Hu et al. 2021, arXiv:2106.09685; by peft)."""
+"""LoRA adapters: put on, carried on from a parent, written out (Hu et al. 2021, arXiv:2106.09685; by peft).
+
+Rank-stabilised (arXiv:2312.03732) and weight-decomposed (DoRA, arXiv:2402.09353) where asked; over a base in four bits
+for `qlora`. What is written is a plain adapter in each case.
+"""
 
 from pathlib import Path
 from typing import Any, cast
@@ -15,31 +19,37 @@ from tunesmith.schemas.models import HubSource
 from tunesmith.schemas.shape import Adaptation
 from tunesmith.schemas.training import ResolvedHyperparameters
 from tunesmith.training.base_model import Base
+from tunesmith.training.quantisation import load_in_four_bits
 
+_NAMES = {Adaptation.LORA: "LoRA", Adaptation.QLORA: "QLoRA"}
 # The text part of a model that also sees is what is trained here.
 NOT_TEXT_PARTS = ("vision_tower", "vision_model", "multi_modal_projector", "audio_tower")
 NOT_TEXT = rf".*({'|'.join(NOT_TEXT_PARTS)}).*"
 
 
 def prepare(base: Base, adaptation: Adaptation, numbers: ResolvedHyperparameters) -> PreTrainedModel | PeftModel:
-    """The model to train: a PeftModel for `lora`, the plain one with all weights trainable for `full`.
+    """The model to train: a PeftModel for `lora` and `qlora`, the plain one with all weights trainable for `full`.
 
-    A parent that is an adapter is trained on (`lora`) or merged first (`full`). Raises SpecInvalid for LoRA on top of
-    a full parent, since the adapter would not fit the base it is served on.
+    A parent that is an adapter is trained on (`lora`, `qlora`) or merged first (`full`). Raises SpecInvalid for an
+    adapter on top of a full parent, since it would not fit the base it is served on.
     """
-    if adaptation is Adaptation.LORA and base.parent is not None and not base.parent_is_adapter:
+    adapted = adaptation is not Adaptation.FULL
+    if adapted and base.parent is not None and not base.parent_is_adapter:
         raise SpecInvalid(
-            "The model to continue from was trained in full, so LoRA cannot continue it. Use adaptation full.",
+            f"The model to continue from was trained in full, so {_NAMES[adaptation]} cannot continue it. "
+            "Use adaptation full.",
             param="adaptation",
         )
-    model = base.load()
+    if adaptation is Adaptation.QLORA:
+        model = load_in_four_bits(base.weights_folder, base.entry, base.precision)
+    else:
+        model = base.load()
     model.config.use_cache = False
     if base.parent_is_adapter:
-        trainable = adaptation is Adaptation.LORA
-        model = PeftModel.from_pretrained(model, str(base.parent), is_trainable=trainable)
-        if not trainable:
+        model = PeftModel.from_pretrained(model, str(base.parent), is_trainable=adapted)
+        if not adapted:
             model = cast(PreTrainedModel, cast(Any, model).merge_and_unload())
-    elif adaptation is Adaptation.LORA:
+    elif adapted:
         model = get_peft_model(model, _config(base, model, numbers))
     if isinstance(model, PeftModel):
         model.peft_config["default"].base_model_name_or_path = _public_name(base)
@@ -49,12 +59,17 @@ def prepare(base: Base, adaptation: Adaptation, numbers: ResolvedHyperparameters
     return model
 
 
-def parent_rank(base: Base) -> tuple[int, int] | None:
-    """Rank and alpha of the adapter that is carried on; they cannot be changed."""
+def parent_numbers(base: Base) -> dict[str, Any] | None:
+    """What the adapter that is carried on was made with and cannot be changed."""
     if not base.parent_is_adapter:
         return None
     config = cast(LoraConfig, LoraConfig.from_pretrained(str(base.parent)))
-    return config.r, config.lora_alpha
+    return {
+        "lora_rank": config.r,
+        "lora_alpha": config.lora_alpha,
+        "use_rslora": config.use_rslora,
+        "use_dora": config.use_dora,
+    }
 
 
 def adapted_layers(model: nn.Module) -> int:
@@ -94,14 +109,18 @@ def stored_type(base: Base) -> torch.dtype:
 
 def _config(base: Base, model: PreTrainedModel, numbers: ResolvedHyperparameters) -> LoraConfig:
     return LoraConfig(
-        task_type="CAUSAL_LM",
+        task_type=base.form.peft_task,
         r=numbers.lora_rank,
         lora_alpha=numbers.lora_alpha,
         lora_dropout=numbers.lora_dropout,
         target_modules=base.entry.lora_targets,
-        exclude_modules=NOT_TEXT if any(_is_not_text(name) for name, _ in model.named_modules()) else None,
-        # GPT-2 keeps its matrices transposed (Conv1D); peft must be told.
-        fan_in_fan_out=any(isinstance(m, Conv1D) for m in model.modules()),
+        modules_to_save=[name for name in base.form.head if hasattr(model, name)] or None,
+        exclude_modules=_excluded(base, model),
+        use_rslora=numbers.use_rslora,
+        use_dora=numbers.use_dora,
+        # GPT-2 keeps its matrices transposed (Conv1D), and peft must be told. In four bits they are not, but the
+        # adapter is served on the plain base; bitsandbytes' layers do not read this.
+        fan_in_fan_out=any(Conv1D in (type(m), getattr(m, "source_cls", None)) for m in model.modules()),
     )
 
 
@@ -121,7 +140,7 @@ def _check_count(base: Base, model: PeftModel) -> None:
     for name, module in core.named_modules():
         inner = module.get_base_layer() if isinstance(module, BaseTunerLayer) else module
         inside_adapter = ".base_layer" in name or ".lora_" in name
-        if inside_adapter or inner is head or not isinstance(inner, (nn.Linear, Conv1D)) or _is_not_text(name):
+        if inside_adapter or inner is head or not isinstance(inner, (nn.Linear, Conv1D)) or _takes_none(base, name):
             continue
         expected += targets == "all-linear" or name.rsplit(".", 1)[-1] in targets
     found = adapted_layers(model)
@@ -133,8 +152,30 @@ def _check_count(base: Base, model: PeftModel) -> None:
         )
 
 
-def _is_not_text(name: str) -> bool:
-    return any(part in name for part in NOT_TEXT_PARTS)
+def _excluded(base: Base, model: nn.Module) -> str | None:
+    """A pattern of the layers that take no adapter; None when the model has none such, since peft minds that."""
+    if not any(_takes_none(base, name) for name, _ in model.named_modules()):
+        return None
+    parts = "|".join((*base.form.head, *base.form.unused))
+    return rf"{NOT_TEXT}|(.*\.)?({parts})(\..*)?" if parts else NOT_TEXT
+
+
+def _takes_none(base: Base, name: str) -> bool:
+    aside = (*base.form.head, *base.form.unused)
+    return any(part in name for part in NOT_TEXT_PARTS) or any(part in aside for part in name.split("."))
+
+
+def _train_in_float32(model: nn.Module) -> None:
+    """A head beside an adapter was loaded as its frozen body was; a step would vanish in bfloat16's 8 bits."""
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()
+
+
+def _freeze_unused(base: Base, model: nn.Module) -> None:
+    for name, parameter in model.named_parameters():
+        if any(part in base.form.unused for part in name.split(".")):
+            parameter.requires_grad_(False)
 
 
 def _in_stored_type(model: PreTrainedModel, base: Base) -> dict[str, torch.Tensor]:

@@ -1,7 +1,7 @@
 """The base model of a run: its folder, tokenizer and weights, and the number format they are trained in."""
 
 import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +35,18 @@ class Precision:
 
 
 @dataclass(frozen=True)
+class Form:
+    """What a base is trained as. `load(folder, entry, dtype=...)` reads its weights; the others are names of parts."""
+
+    load: Callable[..., PreTrainedModel]
+    peft_task: str = "CAUSAL_LM"
+    head: tuple[str, ...] = ()
+    """New, so trained in full beside an adapter and saved with it."""
+    unused: tuple[str, ...] = ()
+    """Not on the way from the tokens to the loss: never trained."""
+
+
+@dataclass(frozen=True)
 class Base:
     """Where the weights lie and how they are read. `parent` is the tuned model to go on from, if there is one."""
 
@@ -43,6 +55,7 @@ class Base:
     tokenizer: PreTrainedTokenizerBase
     precision: Precision
     parent: Path | None
+    form: Form = Form(load_model)
 
     @property
     def parent_is_adapter(self) -> bool:
@@ -52,7 +65,7 @@ class Base:
         """The weights on the run's device: the parent's where the parent is a full model."""
         from_parent = self.parent is not None and not self.parent_is_adapter
         folder = self.parent if from_parent and self.parent else self.folder
-        model: Any = load_model(folder, self.entry, dtype=self.precision.weights)
+        model: Any = self.form.load(folder, self.entry, dtype=self.precision.weights)
         return cast(PreTrainedModel, model.to(self.precision.device))
 
 
@@ -77,11 +90,11 @@ def choose_precision(adaptation: Adaptation) -> Precision:
     """bfloat16 matrix products where the hardware has them.
 
     Weights that are trained stay in float32, since a step of 1e-5 vanishes in bfloat16's 8 bits; frozen weights under
-    LoRA are read in bfloat16.
+    an adapter are read in bfloat16.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     fast = torch.cuda.is_bf16_supported() if device.type == "cuda" else _cpu_has_bf16()
-    frozen = adaptation is Adaptation.LORA
+    frozen = adaptation is not Adaptation.FULL
     return Precision(device, torch.bfloat16 if fast and frozen else torch.float32, autocast=fast)
 
 

@@ -75,14 +75,21 @@ def micro_batch_size(model: PreTrainedModel, precision: Precision, batch_size: i
     config = model.config.get_text_config()
     width, layers = int(getattr(config, "hidden_size", 1024)), int(getattr(config, "num_hidden_layers", 24))
     per_token = 40 * width * layers + 6 * int(config.vocab_size)
-    fitting = min(MAX_MICRO_BATCH_TOKENS, int(_free_bytes(precision.device) * 0.5 / per_token))
+    fitting = min(MAX_MICRO_BATCH_TOKENS, int(free_bytes(precision.device) * 0.5 / per_token))
     for size in range(batch_size, 1, -1):
         if batch_size % size == 0 and size * longest <= fitting:
             return size
     return 1
 
 
-def _free_bytes(device: torch.device) -> int:
+def divided(micro_batch: int, batch_size: int, divisor: int) -> int:
+    """The largest divisor of batch_size that is at most micro_batch / divisor, and at least 1."""
+    most = max(1, micro_batch // divisor)
+    return next(size for size in range(most, 0, -1) if batch_size % size == 0)
+
+
+def free_bytes(device: torch.device) -> int:
+    """Memory that is free on the device now."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     return psutil.virtual_memory().available

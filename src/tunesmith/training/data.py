@@ -4,9 +4,10 @@ Records are read by `schemas/records.py`, the same as at upload. A row is input_
 the token where it carries loss and are -100 where it does not; the model's shift by one happens in the loss.
 """
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from tunesmith.base_models.errors import PromptUnsupported
 from tunesmith.base_models.prompts import render_chat, sequence_training_ids
@@ -15,6 +16,7 @@ from tunesmith.schemas.models import BaseModelEntry
 from tunesmith.schemas.records import (
     KINDS_OF_TASK,
     ChatRecord,
+    Message,
     Record,
     SequenceRecord,
     parse_json_line,
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from tunesmith.training.plan import RowsOf
 
 UNTRAINED = -100
+Row = TypeVar("Row")
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -118,20 +121,25 @@ def rows_of(
     records: list[Record], tokenizer: "PreTrainedTokenizerBase", entry: BaseModelEntry, max_seq_len: int
 ) -> list[TokenRow]:
     """A row for each record, in order. Raises RecordInvalid naming the record that cannot be written as a prompt."""
-    rows: list[TokenRow] = []
+
+    def row(record: Record) -> TokenRow:
+        if isinstance(record, SequenceRecord):
+            return at_most(max_seq_len, sequence_row(record, tokenizer, entry))
+        if isinstance(record, ChatRecord):
+            return at_most(max_seq_len, chat_row(record, tokenizer))
+        raise PromptUnsupported(f"a {record.kind} record has no next tokens.")
+
+    return each_row(records, row)
+
+
+def each_row(records: list[Record], row: Callable[[Any], Row]) -> list[Row]:
+    """The rows of the records, in order. Raises RecordInvalid naming the record whose row cannot be made."""
+    rows: list[Row] = []
     for number, record in enumerate(records, start=1):
         try:
-            if isinstance(record, SequenceRecord):
-                row = sequence_row(record, tokenizer, entry)
-            elif isinstance(record, ChatRecord):
-                row = chat_row(record, tokenizer)
-            else:
-                raise RecordInvalid(
-                    f"Record {number} is a {record.kind} record, which has no next tokens.", line=number
-                )
+            rows.append(row(record))
         except PromptUnsupported as e:
             raise RecordInvalid(f"Record {number}: {e.message}", line=number) from e
-        rows.append(_at_most(max_seq_len, row))
     return rows
 
 
@@ -158,15 +166,16 @@ def chat_row(record: ChatRecord, tokenizer: "PreTrainedTokenizerBase") -> TokenR
 def _templated(record: ChatRecord, tokenizer: "PreTrainedTokenizerBase") -> tuple[str, list[tuple[int, int]]]:
     """The text of the template and the character spans to train: from where the assistant's words begin to the
     end-of-turn mark, the white space behind it left out."""
-    messages = [{"role": m.role, "content": m.content} for m in record.messages]
+    messages = [_as_openai_has_it(message) for message in record.messages]
+    tools = cast("list[dict[str, Any]] | None", json.loads(record.tools) if record.tools else None)
     last = max(i for i, m in enumerate(record.messages) if m.trained)
-    text = render_chat(tokenizer, messages[: last + 1], add_generation_prompt=False)
+    text = render_chat(tokenizer, messages[: last + 1], tools=tools, add_generation_prompt=False)
     spans: list[tuple[int, int]] = []
     for i, message in enumerate(record.messages):
         if not message.trained:
             continue
-        before = render_chat(tokenizer, messages[:i], add_generation_prompt=True)
-        after = render_chat(tokenizer, messages[: i + 1], add_generation_prompt=False)
+        before = render_chat(tokenizer, messages[:i], tools=tools, add_generation_prompt=True)
+        after = render_chat(tokenizer, messages[: i + 1], tools=tools, add_generation_prompt=False)
         start = _common_length(before, after)
         if not text.startswith(after.rstrip()) or not text[start:].strip():
             raise PromptUnsupported(
@@ -175,6 +184,15 @@ def _templated(record: ChatRecord, tokenizer: "PreTrainedTokenizerBase") -> tupl
             )
         spans.append((start, len(after.rstrip())))
     return text, spans
+
+
+def _as_openai_has_it(message: Message) -> dict[str, Any]:
+    shown: dict[str, Any] = {"role": message.role, "content": message.content}
+    if message.tool_calls:
+        shown["tool_calls"] = json.loads(message.tool_calls)
+    if message.tool_call_id:
+        shown["tool_call_id"] = message.tool_call_id
+    return shown
 
 
 def _as_it_stands(record: ChatRecord) -> tuple[str, list[tuple[int, int]]]:
@@ -217,7 +235,7 @@ def _common_length(a: str, b: str) -> int:
     return n
 
 
-def _at_most(max_seq_len: int, row: TokenRow) -> TokenRow:
+def at_most(max_seq_len: int, row: TokenRow) -> TokenRow:
     """The row's first `max_seq_len` tokens; its units shrink with the labels that are lost."""
     if len(row.input_ids) <= max_seq_len:
         return row

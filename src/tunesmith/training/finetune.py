@@ -19,8 +19,9 @@ from tunesmith.schemas.shape import Adaptation
 from tunesmith.schemas.training import TrainingResult, TrainingSpec
 from tunesmith.training import checkpoints
 from tunesmith.training.adapters import prepare, round_to_stored_type, save_model
+from tunesmith.training.as_served import IN_FOUR_BITS, ON_PLAIN_BASE, score_as_served
 from tunesmith.training.base_model import Base
-from tunesmith.training.batches import micro_batch_size
+from tunesmith.training.batches import divided, micro_batch_size
 from tunesmith.training.files import write_folder, write_whole
 from tunesmith.training.look import Look
 from tunesmith.training.model_card import model_card
@@ -40,6 +41,8 @@ class Tuned:
     memory: Memory
     before: dict[str, Columns]
     after: dict[str, Columns]
+    note: str = ""
+    """What the scores were measured on, where that is not plain."""
 
 
 def fine_tune(run: Run, base: Base, plan: Plan) -> Tuned:
@@ -48,6 +51,7 @@ def fine_tune(run: Run, base: Base, plan: Plan) -> Tuned:
     model = prepare(base, run.spec.adaptation, plan.numbers)
     memory = _memory(run.spec)
     look = Look(model, base.precision, plan, run.switch)
+    look.begin()
     if not memory.before and plan.held_out:
         run.progress.phase("evaluating_base")
         memory.before = {name: columns.tolist() for name, columns in look.at_all().items()}
@@ -60,7 +64,14 @@ def fine_tune(run: Run, base: Base, plan: Plan) -> Tuned:
     with trainer.kept_on_stop():
         after = look.scores or look.at_all()
     before = {name: np.array(lists, dtype=np.float64) for name, lists in memory.before.items()}
-    return Tuned(model, memory, before, after)
+    note = ""
+    if run.spec.adaptation is Adaptation.QLORA and plan.held_out:
+        with trainer.kept_on_stop():
+            served = score_as_served(run, base, plan, model)
+        before, after = (served.before, served.after) if served else (before, after)
+        note = ON_PLAIN_BASE if served else IN_FOUR_BITS
+        run.progress.message(note)
+    return Tuned(model, memory, before, after, note)
 
 
 def prove(run: Run, base: Base, plan: Plan, tuned: Tuned) -> TrainingResult:
@@ -83,7 +94,7 @@ def prove(run: Run, base: Base, plan: Plan, tuned: Tuned) -> TrainingResult:
         embedding=proof.embedding,
         packages=packages,
     )
-    card = model_card(run.spec, result)
+    card = model_card(run.spec, result, tuned.note)
     write_folder(run.out / "model", _writer(tuned.model, base, plan, card))
     return result
 
@@ -109,6 +120,7 @@ def _run_fingerprint(spec: TrainingSpec) -> str:
             "resume_path": True,
             "parent_path": True,
             "checkpoint_interval_s": True,
+            "micro_batch_divisor": True,
             "training_file": {"path"},
             "validation_file": {"path"},
         }
@@ -136,10 +148,13 @@ def _train(run: Run, base: Base, plan: Plan, model: Any, memory: Memory, look: L
     micro = plan.numbers.batch_size
     if plan.objective.micro_batches:
         micro = micro_batch_size(model, base.precision, plan.numbers.batch_size, longest)
+    if run.spec.micro_batch_divisor > 1:
+        micro = _smaller(run, plan, micro)
     trainer = ResumableTrainer(
         model=model,
         tokenizer=base.tokenizer,
         rows=plan.rows,
+        order=plan.order(plan.rows, plan.numbers.batch_size, run.spec.seed),
         objective=plan.objective,
         numbers=plan.numbers,
         micro_batch=micro,
@@ -156,12 +171,28 @@ def _train(run: Run, base: Base, plan: Plan, model: Any, memory: Memory, look: L
     return trainer
 
 
+def _smaller(run: Run, plan: Plan, micro: int) -> int:
+    """The micro-batch of the second try after memory ran out; it is told."""
+    batch = plan.numbers.batch_size
+    if not plan.objective.micro_batches:
+        why = "compares all records of a batch, so that batch is not computed in parts: this try may run out of memory"
+        run.progress.message(f"The loss {why} too. If it does, use a smaller batch_size.", level="warn")
+        return micro
+    smaller = divided(micro, batch, run.spec.micro_batch_divisor)
+    run.progress.message(
+        f"Micro-batches of {smaller} records instead of {micro}, {batch // smaller} a step: memory ran out before, and "
+        f"the batch of a step stays {batch}."
+    )
+    return smaller
+
+
 def _writer(model: Any, base: Base, plan: Plan, card: str) -> Callable[[Path], None]:
     """Fills a folder with a servable model."""
 
     def fill(folder: Path) -> None:
         save_model(model, base, folder)
         for name, data in plan.extra_files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
             write_whole(folder / name, data)
         write_whole(folder / "README.md", card.encode())
 

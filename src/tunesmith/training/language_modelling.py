@@ -7,15 +7,19 @@ import numpy as np
 import torch
 
 from tunesmith.schemas.models import Metric
+from tunesmith.schemas.training import ResolvedHyperparameters
 from tunesmith.training.base_model import Precision
 from tunesmith.training.batches import pad
 from tunesmith.training.data import UNTRAINED, TokenRow
 from tunesmith.training.evaluate import SetName, compare, exp_ratio, ratio
 from tunesmith.training.loss import token_losses, trained_logits
 from tunesmith.training.objective import BatchLoss, Columns, HeldOutFigures, Proof
+from tunesmith.training.packing import check_packing, pack
 
 BATCH_TOKENS = 4096
 """Padded tokens of a batch that is scored."""
+PACKED_WIDTH = 512
+"""Tokens of a row that holds several records, where none is longer."""
 NLL, UNITS, TOKENS, CORRECT = range(4)
 """Columns: negative log-likelihood summed over the record's trained tokens (nats), units it is counted by (tokens or
 residues), trained tokens, and how many of them were the most likely one."""
@@ -30,9 +34,23 @@ class LanguageModelling:
     def __init__(self, pad_id: int, metric: Metric) -> None:
         self._pad_id = pad_id
         self._metric = metric
+        self._packed = False
+
+    def begin(
+        self,
+        model: Any,
+        numbers: ResolvedHyperparameters,
+        rows: Sequence[TokenRow],
+        precision: Precision,
+        stop: Callable[[], None],
+    ) -> None:
+        """Packs from now on where it is asked for. Raises SpecInvalid where the model cannot keep records apart."""
+        if numbers.packing:
+            check_packing(model, int(model.config.get_text_config().vocab_size), precision.device)
+        self._packed = numbers.packing
 
     def collate(self, rows: Sequence[TokenRow]) -> dict[str, torch.Tensor]:
-        return pad(rows, self._pad_id)
+        return pack(rows, self._pad_id, PACKED_WIDTH) if self._packed else pad(rows, self._pad_id)
 
     def units(self, batch: dict[str, torch.Tensor]) -> int:
         return int((batch["labels"][:, 1:] != UNTRAINED).sum())

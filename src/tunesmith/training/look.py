@@ -1,13 +1,14 @@
 """Looks at the held-out records with the model as it stands: before, at the ends of epochs, after."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 
 from tunesmith.training.base_model import Precision
-from tunesmith.training.objective import Columns, HeldOutFigures, Objective
+from tunesmith.training.objective import BeginsWithModel, Columns, HeldOutFigures, Objective
 from tunesmith.training.plan import Plan
 from tunesmith.training.stopping import Stopped, StopSwitch
 
@@ -28,6 +29,14 @@ class Look:
     def _objective(self) -> Objective:
         return self._plan.objective
 
+    def begin(self) -> None:
+        """Let an objective that must see the model as the run starts from it do so."""
+        if isinstance(self._objective, BeginsWithModel):
+            plan, objective = self._plan, self._objective
+            rows = [*plan.rows, *(row for rows in plan.held_out.values() for row in rows)]
+            with self._still():
+                objective.begin(self._model, plan.numbers, rows, self._precision, self._stop)
+
     def at_all(self) -> dict[str, Columns]:
         began = time.monotonic()
         self.scores = {name: self._score(rows) for name, rows in self._plan.held_out.items()}
@@ -46,11 +55,17 @@ class Look:
         self.scores = {}
 
     def _score(self, rows: Sequence[Any]) -> Columns:
+        with self._still():
+            return self._objective.score(self._model, rows, self._precision, self._stop)
+
+    @contextmanager
+    def _still(self) -> Generator[None]:
+        """In eval mode, without gradients, in the run's precision."""
         was_training = self._model.training
         self._model.eval()
         try:
             with torch.inference_mode(), self._precision.context():
-                return self._objective.score(self._model, rows, self._precision, self._stop)
+                yield
         finally:
             self._model.train(was_training)
 

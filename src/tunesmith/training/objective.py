@@ -3,14 +3,15 @@
 `finetune.py`, `trainer.py` and `look.py` know a task by this alone.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 
 from tunesmith.schemas.models import ClassificationDetails, Comparison, EmbeddingDetails
+from tunesmith.schemas.training import ResolvedHyperparameters
 from tunesmith.training.base_model import Precision
 
 
@@ -36,6 +37,16 @@ class Row(Protocol):
     def cut(self) -> bool:
         """Whether it was longer than max_seq_len."""
         ...
+
+
+class Order(Protocol):
+    """Row numbers of one epoch, batch after batch, by the seed and the epoch alone; set `epoch` before iterating."""
+
+    epoch: int
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[int]: ...
 
 
 @dataclass(frozen=True)
@@ -97,4 +108,21 @@ class Objective(Protocol):
 
     def prove(self, before: dict[str, Columns], after: dict[str, Columns]) -> Proof:
         """Base against tuned, by held-out set."""
+        ...
+
+
+@runtime_checkable
+class BeginsWithModel(Protocol):
+    """What an objective also is when it must see the model before anything is scored or trained."""
+
+    def begin(
+        self,
+        model: Any,
+        numbers: ResolvedHyperparameters,
+        rows: Sequence[Any],
+        precision: Precision,
+        stop: Callable[[], None],
+    ) -> None:
+        """Called once with the model as the run starts from it, on a resumed run before its checkpoint is loaded; in
+        eval mode and without gradients. `rows` are those trained on and those held out."""
         ...

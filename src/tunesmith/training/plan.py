@@ -3,17 +3,19 @@
 import hashlib
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tunesmith.schemas.errors import RecordInvalid
+from tunesmith.schemas.models import Probe
 from tunesmith.schemas.records import Record
 from tunesmith.schemas.training import ResolvedHyperparameters, TrainingSpec, resolve
-from tunesmith.training.adapters import parent_rank
+from tunesmith.training.adapters import parent_numbers
 from tunesmith.training.base_model import Base
+from tunesmith.training.batches import LengthOrder
 from tunesmith.training.evaluate import MOST
-from tunesmith.training.objective import Objective, Row
+from tunesmith.training.objective import Objective, Order, Row
 from tunesmith.training.progress import ProgressLog
 from tunesmith.training.split import Split
 from tunesmith.training.stopping import StopSwitch
@@ -31,6 +33,10 @@ class Run:
     """By time.monotonic()."""
 
 
+def by_length(rows: Sequence[Row], batch_size: int, seed: int) -> Order:
+    return LengthOrder([row.length for row in rows], batch_size, seed)
+
+
 @dataclass(frozen=True)
 class Plan:
     """What will be done, in numbers: rows to train on and to hold out. `extra_files` go into the model's folder."""
@@ -41,6 +47,10 @@ class Plan:
     objective: Objective
     note: str
     extra_files: dict[str, bytes]
+    order: Callable[[Sequence[Row], int, int], Order] = by_length
+    """Rows, batch size and seed -> which rows go into which batch."""
+    questions: list[Probe] = field(default_factory=list[Probe])
+    """Prompts that the finished model answers, for an engine to repeat."""
 
     @property
     def steps_per_epoch(self) -> int:
@@ -100,10 +110,11 @@ def _within(base: Base, numbers: ResolvedHyperparameters, progress: ProgressLog)
     if numbers.max_seq_len > base.entry.context:
         progress.message(f"max_seq_len is cut to the {base.entry.context} tokens that the base can read.", level="warn")
         numbers = numbers.model_copy(update={"max_seq_len": base.entry.context})
-    kept = parent_rank(base)
-    if kept is not None and kept != (numbers.lora_rank, numbers.lora_alpha):
-        progress.message(f"The adapter that is carried on keeps its rank {kept[0]} and alpha {kept[1]}.")
-        numbers = numbers.model_copy(update={"lora_rank": kept[0], "lora_alpha": kept[1]})
+    kept = parent_numbers(base)
+    if kept is not None and kept != {name: getattr(numbers, name) for name in kept}:
+        told = ", ".join(f"{name} {value}" for name, value in kept.items())
+        progress.message(f"The adapter that is carried on keeps what it was made with: {told}.")
+        numbers = numbers.model_copy(update=kept)
     return numbers
 
 
