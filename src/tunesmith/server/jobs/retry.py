@@ -64,16 +64,14 @@ def out_of_memory(job: Locked, message: str) -> Decision:
     The next claim's spec makes micro-batches smaller by `oom_retries`; the batch of a step stays as it was.
     """
     if job.oom_retries >= MAX_OOM_RETRIES:
-        advice = (
-            "Smaller micro-batches did not help. Start a new job with a smaller max_seq_len or batch_size, with "
-            "adaptation 'lora' or 'qlora' if it was 'full', or on a worker with more memory."
-        )
-        return failed(JobError(code="out_of_memory", message=f"{message} {advice}"))
+        again = "Memory ran out again, with micro-batches a quarter the size, so start a new job with changed settings."
+        return failed(JobError(code="out_of_memory", message=f"{again} {message}"))
     why = "Memory ran out; trying once more with micro-batches a quarter the size, as many more of them a step."
     columns: dict[str, Any] = {"oom_retries": job.oom_retries + 1}
     if job.pause_requested:
         return Decision(PAUSED, Entry(f"{why} The job is paused first, as was asked.", level="warn"), columns)
-    return Decision(QUEUED, Entry(f"{why} ({message})", level="warn"), columns | {"not_before": job.now})
+    entry = Entry(why, level="warn", data={"reason": message})
+    return Decision(QUEUED, entry, columns | {"not_before": job.now})
 
 
 def failed(error: JobError) -> Decision:
