@@ -92,6 +92,7 @@ def prove(run: Run, base: Base, plan: Plan, tuned: Tuned) -> TrainingResult:
         comparisons=proof.comparisons,
         classification=proof.classification,
         embedding=proof.embedding,
+        probes=plan.questions,
         packages=packages,
     )
     card = model_card(run.spec, result, tuned.note)

@@ -42,7 +42,9 @@ def merged_card(card: str) -> str:
     """The card of an adapter as it stands in the folder of the model that it was merged into."""
     front, _, rest = card.removeprefix("---\n").partition("\n---\n")
     library = "sentence-transformers" if "pipeline_tag: sentence-similarity" in front else "transformers"
-    front = front.replace("library_name: peft", f"library_name: {library}").replace("_relation: adapter", "_relation: merge")
+    front = front.replace("library_name: peft", f"library_name: {library}").replace(
+        "_relation: adapter", "_relation: merge"
+    )
     task = next((t for t, p in PIPELINES.items() if f"pipeline_tag: {p}" in front), Task.CHAT)
     loading = f"{LOADING}\n\nThe adapter was merged into its base.\n\n{_loading(task, None, merged=True)}\n\n"
     rest = re.sub(rf"{re.escape(LOADING)}\n.*?(?=^## |\Z)", lambda _: loading, rest, flags=re.DOTALL | re.MULTILINE)
@@ -112,6 +114,7 @@ def _proof(result: TrainingResult, note: str) -> str:
             "",
             "Base and tuned model were measured on the same records by the same code; none of them was trained on. "
             "Intervals are 95 %, by bootstrap over the records.",
+            *([note] if note else []),
         ]
     lines += ["", note] if note else []
     if result.classification is not None:
@@ -165,7 +168,9 @@ def _python(lines: list[str]) -> str:
 
 
 def _limits(spec: TrainingSpec, result: TrainingResult | None) -> str:
-    lines = ["- The figures above are of records like those it was trained on. Of others, and of safety, they say nothing."]
+    lines = [
+        "- The figures above are of records like those it was trained on. Of others, and of safety, they say nothing."
+    ]
     if spec.adaptation is Adaptation.QLORA:
         lines.append(
             "- It was trained over its base in four bits (NF4, double quantisation). The adapter is a plain one and is "

@@ -16,6 +16,7 @@ from tunesmith.training.base_model import Base
 from tunesmith.training.batches import LengthOrder
 from tunesmith.training.evaluate import MOST
 from tunesmith.training.objective import Objective, Order, Row
+from tunesmith.training.probes import questions
 from tunesmith.training.progress import ProgressLog
 from tunesmith.training.split import Split
 from tunesmith.training.stopping import StopSwitch
@@ -88,7 +89,15 @@ def make_plan(
         name: [row for row in rows_of(records[:MOST], numbers) if row.trained_tokens]
         for name, records in split.held_out.items()
     }
-    plan = Plan(numbers, rows, {k: v for k, v in held_out.items() if v}, objective, split.note, extra_files)
+    plan = Plan(
+        numbers,
+        rows,
+        {k: v for k, v in held_out.items() if v},
+        objective,
+        split.note,
+        extra_files,
+        questions=questions(next(filter(None, split.held_out.values()), split.train), base, run.spec.task),
+    )
     run.progress.started(
         hyperparameters=numbers,
         total_steps=plan.total_steps,

@@ -1,5 +1,6 @@
 """From a spec to the run that its task names."""
 
+import gc
 import time
 import warnings
 from pathlib import Path
@@ -10,7 +11,9 @@ from tunesmith.schemas.shape import Task
 from tunesmith.schemas.training import TrainingResult, TrainingSpec
 from tunesmith.training.base_model import set_threads
 from tunesmith.training.chat import train_chat
+from tunesmith.training.delivery.in_run import deliver
 from tunesmith.training.plan import Run
+from tunesmith.training.probes import answered
 from tunesmith.training.progress import ProgressLog
 from tunesmith.training.protein import train_protein
 from tunesmith.training.stopping import StopSwitch
@@ -27,4 +30,14 @@ def run_job(spec: TrainingSpec, out: Path, progress: ProgressLog, switch: StopSw
     # trl sets this option by itself; its warning is not for whoever reads the job's log.
     warnings.filterwarnings("ignore", message=".*gradient_checkpointing.*", category=FutureWarning)
     transformers.set_seed(spec.seed)
-    return METHODS[spec.task](Run(spec, out, progress, switch, began_at))
+    run = Run(spec, out, progress, switch, began_at)
+    return _finished(run, METHODS[spec.task](run))
+
+
+def _finished(run: Run, result: TrainingResult) -> TrainingResult:
+    """With what needs the folder complete and the memory of training free: the probes' answers, and the push."""
+    gc.collect()
+    folder = run.out / "model"
+    probes = answered(run.spec, result.probes, folder, run.progress)
+    delivery = deliver(run.spec, folder, run.progress)
+    return result.model_copy(update={"probes": probes, "delivery": delivery})
