@@ -40,7 +40,7 @@ MAY_IMPORT = {
 }
 STARTS_PROCESSES = {"server", "worker", "engine", "up", "doctor", "checks", "processes"}
 """Files of cli/ that may import the process they start, or look at what it needs."""
-WITHOUT_TORCH = {"catalog", "errors", "prompts", "weights"}
+WITHOUT_TORCH = {"bill", "catalog", "costs", "errors", "prompts", "weights"}
 """Modules of base_models/ that the server may import."""
 TORCH = {"torch", "transformers", "peft", "trl", "accelerate", "safetensors", "bitsandbytes", "vllm"}
 

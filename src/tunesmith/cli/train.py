@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from tunesmith.cli.command import Cli, client_command
+from tunesmith.cli.estimate import show_estimate
 from tunesmith.cli.files import upload
 from tunesmith.cli.follow import follow, require_success
 
@@ -18,8 +19,15 @@ def train(
     cli: Cli,
     file: Annotated[str, typer.Argument(help="A JSONL or FASTA file to upload, or the id of one (file-...).")],
     model: Annotated[str, typer.Option(help="Base model, or a tuned one to go on from: tunesmith models catalog.")],
-    task: Annotated[Literal["chat", "protein"] | None, typer.Option(help="Else told from the file.")] = None,
-    adaptation: Annotated[Literal["lora", "full"] | None, typer.Option(help="Which weights are trained.")] = None,
+    task: Annotated[
+        Literal["chat", "classification", "embedding", "protein"] | None, typer.Option(help="Else told from the file.")
+    ] = None,
+    method: Annotated[
+        Literal["supervised", "dpo"], typer.Option(help="dpo learns from pairs of a better and a worse answer.")
+    ] = "supervised",
+    adaptation: Annotated[
+        Literal["lora", "qlora", "full"] | None, typer.Option(help="Which weights are trained.")
+    ] = None,
     validation: Annotated[str | None, typer.Option(help="Held-out file, or the id of one.")] = None,
     validation_split: Annotated[
         float | None, typer.Option(help="Share held out when there is no --validation (0.1).", min=0, max=0.99)
@@ -32,6 +40,9 @@ def train(
     suffix: Annotated[str | None, typer.Option(help="Part of the new model's name.")] = None,
     seed: Annotated[int | None, typer.Option(min=0)] = None,
     follow_it: Annotated[bool, typer.Option("--follow", help="Show progress until the job has ended.")] = False,
+    only_estimate: Annotated[
+        bool, typer.Option("--estimate", help="Tell memory, time and fitting workers; start nothing.")
+    ] = False,
 ) -> None:
     """Fine-tune MODEL on FILE."""
     hyperparameters: dict[str, Any] = {
@@ -45,17 +56,20 @@ def train(
         _require(given)
     training_id = _file_id(cli, file)
     validation_id = _file_id(cli, validation) if validation else None
-    job = cli.client.jobs.create(
-        model=model,
-        training_file=training_id,
-        validation_file=validation_id,
-        hyperparameters={name: value for name, value in hyperparameters.items() if value is not None},
-        suffix=suffix,
-        seed=seed,
-        task=task,
-        adaptation=adaptation,
-        validation_split=validation_split,
-    )
+    wanted: dict[str, Any] = {
+        "model": model,
+        "training_file": training_id,
+        "validation_file": validation_id,
+        "method": method,
+        "hyperparameters": {name: value for name, value in hyperparameters.items() if value is not None},
+        "task": task,
+        "adaptation": adaptation,
+        "validation_split": validation_split,
+    }
+    if only_estimate:
+        show_estimate(cli, cli.client.jobs.estimate(**wanted))
+        return
+    job = cli.client.jobs.create(**wanted, suffix=suffix, seed=seed)
     if follow_it:
         require_success(follow(cli, job.id))
     elif cli.as_json:

@@ -38,6 +38,7 @@ log = structlog.get_logger()
 ROUTERS = (
     job_worker_routes.router,
     job_routes.router,
+    job_routes.before,
     openai_routes.router,
     generate_routes.router,
     engine_routes.router,

@@ -60,6 +60,8 @@ class Settings(BaseSettings):
     """Epochs that may end at the same step before the job is called poison."""
     checkpoint_interval_s: float = 300.0
     """Time between resume checkpoints."""
+    worker_price_per_hour: float = Field(default=0.0, ge=0)
+    """Price of an hour of a worker's time, in any currency: estimates of a job's cost are made of it."""
     engine_timeout_s: float = 20.0
     """An engine that sent no sign of life for this long is not asked."""
     database_pool: int = 10

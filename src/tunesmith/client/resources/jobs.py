@@ -7,11 +7,13 @@ from tunesmith.client._call import Call, get, post, segment
 from tunesmith.client._resource import Resource, S, endpoint, streamed
 from tunesmith.client._stream import Stream, json_item
 from tunesmith.schemas.datasets import Checkup
+from tunesmith.schemas.estimates import JobEstimate
 from tunesmith.schemas.jobs import Job, JobCheckpoint, JobEvent, JobLog, JobMetric
-from tunesmith.schemas.shape import Adaptation, Page, Task
+from tunesmith.schemas.shape import Adaptation, Page, Task, TrainingMethod
 from tunesmith.schemas.training import Hyperparameters
 
 JOBS = "/v1/fine_tuning/jobs"
+ESTIMATE = "/v1/fine_tuning/estimate"
 
 
 class Jobs(Resource[S]):
@@ -25,28 +27,63 @@ class Jobs(Resource[S]):
         training_file: str,
         validation_file: str | None = None,
         hyperparameters: Hyperparameters | Mapping[str, Any] | None = None,
+        method: TrainingMethod | str = "supervised",
         suffix: str | None = None,
         seed: int | None = None,
         metadata: Mapping[str, str] | None = None,
         task: Task | str | None = None,
         adaptation: Adaptation | str | None = None,
         validation_split: float | None = None,
+        output_model: str | None = None,
+        output_weights: str | None = None,
     ) -> Call[Job]:
         """Starts a job. `task` is told from the file when left out; `hyperparameters` not given are `auto`."""
-        body: dict[str, Any] = {
-            "model": model,
-            "training_file": training_file,
-            "validation_file": validation_file,
-            "suffix": suffix,
-            "seed": seed,
-            "metadata": metadata,
-            "task": task,
-            "adaptation": adaptation,
-            "validation_split": validation_split,
-        }
-        if hyperparameters is not None:
-            body["method"] = {"type": "supervised", "supervised": {"hyperparameters": hyperparameters}}
-        return post(JOBS, Job, body)
+        return post(
+            JOBS,
+            Job,
+            {
+                "model": model,
+                "training_file": training_file,
+                "validation_file": validation_file,
+                "method": _method(method, hyperparameters),
+                "suffix": suffix,
+                "seed": seed,
+                "metadata": metadata,
+                "task": task,
+                "adaptation": adaptation,
+                "validation_split": validation_split,
+                "output_model": output_model,
+                "output_weights": output_weights,
+            },
+        )
+
+    @endpoint
+    def estimate(
+        self,
+        *,
+        model: str,
+        training_file: str,
+        validation_file: str | None = None,
+        hyperparameters: Hyperparameters | Mapping[str, Any] | None = None,
+        method: TrainingMethod | str = "supervised",
+        task: Task | str | None = None,
+        adaptation: Adaptation | str | None = None,
+        validation_split: float | None = None,
+    ) -> Call[JobEstimate]:
+        """What such a job would need: memory, time, price, and which workers could run it. Nothing is made."""
+        return post(
+            ESTIMATE,
+            JobEstimate,
+            {
+                "model": model,
+                "training_file": training_file,
+                "validation_file": validation_file,
+                "method": _method(method, hyperparameters),
+                "task": task,
+                "adaptation": adaptation,
+                "validation_split": validation_split,
+            },
+        )
 
     @endpoint
     def list(self, *, limit: int | None = None, after: str | None = None) -> Call[Page[Job]]:
@@ -110,6 +147,15 @@ class Jobs(Resource[S]):
     def logs(self, job_id: str, *, limit: int | None = None, after: str | None = None) -> Call[Page[JobLog]]:
         """What the training program and its worker printed."""
         return get(_job(job_id, "logs"), Page[JobLog], limit=limit, after=after)
+
+
+def _method(
+    method: TrainingMethod | str, hyperparameters: Hyperparameters | Mapping[str, Any] | None
+) -> dict[str, Any] | None:
+    """OpenAI's method object; None, and so left out, where nothing differs from what is usual."""
+    if method == "supervised" and hyperparameters is None:
+        return None
+    return {"type": method, str(method): {"hyperparameters": hyperparameters or {}}}
 
 
 def _job(job_id: str, tail: str | None = None) -> str:

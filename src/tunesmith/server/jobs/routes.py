@@ -8,6 +8,7 @@ from fastapi.responses import Response, StreamingResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tunesmith.schemas.datasets import Checkup
+from tunesmith.schemas.estimates import JobEstimate
 from tunesmith.schemas.jobs import Job, JobCheckpoint, JobCreate, JobEvent, JobLog, JobMetric
 from tunesmith.schemas.shape import Page
 from tunesmith.server.accounts import idempotency
@@ -15,11 +16,13 @@ from tunesmith.server.accounts.auth import Caller, SessionDep, UserCaller, Waiti
 from tunesmith.server.db import Database
 from tunesmith.server.events import service as events
 from tunesmith.server.jobs import service, shapes, submission
+from tunesmith.server.jobs.estimate import estimate
 from tunesmith.server.jobs.follow import follow
 from tunesmith.server.jobs.submission import Shelves
 from tunesmith.server.jobs.tables import JobRow
 
 router = APIRouter(prefix="/v1/fine_tuning/jobs", tags=["fine-tuning"])
+before = APIRouter(prefix="/v1/fine_tuning", tags=["fine-tuning"])
 
 Limit = Annotated[int, Query(ge=1, le=1000)]
 
@@ -60,6 +63,16 @@ async def create_job(
             await idempotency.remember(session, this, job.model_dump(mode="json"))
     state.clockwork.hand(job.id)
     return job
+
+
+@before.post("/estimate", dependencies=[Depends(refuse_unsupported)])
+async def estimate_job(body: JobCreate, request: Request, caller: WaitingUserCaller) -> JobEstimate:
+    """What the job of this body would need: memory, time, price, and which workers could run it. Nothing is made.
+
+    The errors are those of making the job.
+    """
+    state = request.app.state
+    return await estimate(state.db, state.catalog, state.blobs, state.settings, caller, body)
 
 
 async def _submit(session: AsyncSession, shelves: Shelves, caller: Caller, body: JobCreate) -> Job:

@@ -1,0 +1,189 @@
+"""From a job's files to what its run would compute: records, tokens, lengths. The files' reports have the lengths; the
+first records tell how many tokens a character is."""
+
+import asyncio
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from tokenizers import Tokenizer
+
+from tunesmith.base_models.bill import Workload
+from tunesmith.base_models.costs import ModelShape, folder_on_this_machine, load_costs, shape_of
+from tunesmith.schemas.datasets import FileRecord, FileReport
+from tunesmith.schemas.models import BaseModelEntry
+from tunesmith.schemas.records import kinds_of
+from tunesmith.schemas.shape import Adaptation, Task, TrainingMethod
+from tunesmith.schemas.training import Hyperparameters, ResolvedHyperparameters, resolve
+from tunesmith.server.datasets import preview
+from tunesmith.server.datasets import service as datasets
+from tunesmith.server.datasets.tables import FileRow
+from tunesmith.server.jobs.submission import Draft
+from tunesmith.server.storage.blobs import BlobStore
+
+SAMPLE = 200
+"""Records that are read to count tokens."""
+MOST_HELD_OUT = 1000
+"""As training/evaluate.py has it."""
+FEWEST = 20
+"""As training/split.py has it: with fewer records nothing is held out."""
+CountedBy = Literal["tokenizer", "ratio", "residues"]
+
+
+@dataclass(frozen=True)
+class Data:
+    """What the run would compute, and what should be said about the data."""
+
+    workload: Workload
+    trained_share: float
+    counted_by: CountedBy
+    warnings: list[str]
+
+
+@dataclass(frozen=True)
+class _Counted:
+    """Tokens of a text file's records."""
+
+    characters_per_token: float
+    trained_share: float
+    tokens_per_record: float
+    """Marks that the chat template puts around each record's texts."""
+    by: CountedBy
+
+
+async def read(blobs: BlobStore, draft: Draft, models_dir: Path) -> Data:
+    """The workload of the drafted job. Reads the first records of its training file; hold no session meanwhile."""
+    entry, task = draft.choice.entry, Task(draft.row.task)
+    report = datasets.report_of(draft.training)
+    if task is Task.PROTEIN or report.length is None or report.length.unit == "residues":
+        counted = _Counted(1.0, 1.0, 2.0, "residues")
+        if entry.prompt_format == "fasta60":
+            # ProtGPT2's tokens are four residues long on average (Ferruz et al. 2022, doi:10.1038/s41467-022-32007-7).
+            counted = _Counted(4.0, 1.0, 2.0, "ratio")
+    else:
+        sample = await _sample(blobs, draft.training)
+        counted = await asyncio.to_thread(_count, sample, entry, task, models_dir)
+    shape = shape_of(entry, models_dir)
+    work = _workload(draft, report, counted, shape)
+    return Data(work, counted.trained_share, counted.by, _warnings(draft, report, work, counted))
+
+
+async def _sample(blobs: BlobStore, file: FileRow) -> list[FileRecord]:
+    page, _ = await preview.read_page(blobs, file, after=None, limit=SAMPLE)
+    return [record for record in page if record.messages]
+
+
+def _count(sample: list[FileRecord], entry: BaseModelEntry, task: Task, models_dir: Path) -> _Counted:
+    text = load_costs().text
+    messages = [message for record in sample for message in record.messages or ()]
+    n_characters = sum(len(message.content) for message in messages)
+    tokenizer = _tokenizer_of(entry, models_dir)
+    ratio, by = text.characters_per_token, "ratio"
+    if tokenizer is not None and n_characters:
+        encoded = tokenizer.encode_batch([message.content for message in messages], add_special_tokens=False)
+        ratio, by = n_characters / max(1, sum(len(each.ids) for each in encoded)), "tokenizer"
+    if task is not Task.CHAT:
+        return _Counted(ratio, 1.0, 2.0, by)
+    per_record = text.tokens_per_conversation if entry.chat_template == "model" else 0.0
+    per_record += text.tokens_per_message * (len(messages) / len(sample) if sample else 2)
+    trained = sum(len(message.content) for message in messages if message.trained)
+    if not trained:
+        return _Counted(ratio, text.trained_share, per_record, by)
+    # The marks around a record are read and, but for the one that ends an answer, not learned.
+    read_tokens = n_characters / ratio + per_record * len(sample)
+    return _Counted(ratio, (trained / ratio + len(sample)) / read_tokens, per_record, by)
+
+
+def _tokenizer_of(entry: BaseModelEntry, models_dir: Path) -> Tokenizer | None:
+    folder = folder_on_this_machine(entry, models_dir)
+    path = folder / "tokenizer.json" if folder is not None else None
+    if path is None or not path.is_file():
+        return None
+    return _load_tokenizer(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=8)
+def _load_tokenizer(path: Path, _changed_at: int) -> Tokenizer:
+    return Tokenizer.from_file(str(path))
+
+
+def _workload(draft: Draft, report: FileReport, counted: _Counted, shape: ModelShape) -> Workload:
+    row = draft.row
+    task, method, adaptation = Task(row.task), TrainingMethod(row.method), Adaptation(row.adaptation)
+    distinct = max(1, report.n_records - report.duplicates)
+    if draft.validation is not None:
+        n_held_out = datasets.report_of(draft.validation).n_records
+        n_train, n_aligned = max(1, report.n_records), 0
+    else:
+        n_held_out = round(row.validation_split * distinct) if distinct >= FEWEST else 0
+        n_train = max(1, report.n_records - n_held_out)
+        n_aligned = distinct if task is Task.PROTEIN and n_held_out else 0
+    numbers = _numbers(draft, n_train)
+    mean, longest = _lengths(report, counted, method, numbers.max_seq_len)
+    return Workload(
+        shape=shape,
+        task=task,
+        method=method,
+        adaptation=adaptation,
+        numbers=numbers,
+        n_train=n_train,
+        n_held_out=min(MOST_HELD_OUT, n_held_out),
+        mean_tokens=mean,
+        longest_tokens=longest,
+        trained_share=counted.trained_share,
+        n_aligned=n_aligned,
+    )
+
+
+def _lengths(report: FileReport, counted: _Counted, method: TrainingMethod, max_seq_len: int) -> tuple[float, int]:
+    """Tokens of a record on average, and of the longest row."""
+    if report.length is None:
+        return 0.0, 1
+    # Of a pair of answers each is read behind the prompt, which is about half of the text.
+    rows = 2 if method is TrainingMethod.DPO else 1
+    read_again = 1.5 if method is TrainingMethod.DPO else 1.0
+    mean = report.length.total / max(1, report.n_records) * read_again / counted.characters_per_token
+    longest = report.length.maximum * read_again / rows / counted.characters_per_token
+    marks = counted.tokens_per_record
+    return min(rows * max_seq_len, mean + rows * marks), max(1, min(max_seq_len, round(longest + marks)))
+
+
+def _numbers(draft: Draft, n_train: int) -> ResolvedHyperparameters:
+    row, entry = draft.row, draft.choice.entry
+    numbers = resolve(
+        Hyperparameters.model_validate(row.wanted),
+        task=Task(row.task),
+        method=TrainingMethod(row.method),
+        adaptation=Adaptation(row.adaptation),
+        n_examples=n_train,
+        context=entry.context,
+        parameters=entry.parameters,
+    )
+    return numbers.model_copy(update={"max_seq_len": min(numbers.max_seq_len, entry.context)})
+
+
+def _warnings(draft: Draft, report: FileReport, work: Workload, counted: _Counted) -> list[str]:
+    """What would fail the job, or make its figures rough."""
+    file, row, told = draft.training, draft.row, list[str]()
+    if report.n_faults:
+        told.append(
+            f"The file {file.id} has {report.n_faults:,} lines at fault: the job would fail. "
+            f"GET /v1/files/{file.id}/report lists them."
+        )
+    kinds = kinds_of(work.task, work.method)
+    if report.kind is not None and report.kind not in kinds:
+        told.append(
+            f"The file {file.id} holds {report.kind} records, and this job trains on {', '.join(kinds)} records: "
+            "it would fail."
+        )
+    if report.length is not None and report.length.maximum / counted.characters_per_token > work.numbers.max_seq_len:
+        told.append(
+            f"The longest record has more than max_seq_len ({work.numbers.max_seq_len:,}) tokens: such records are "
+            "cut at their end."
+        )
+    if not work.n_held_out:
+        told.append("Nothing would be held out, so the run could not say whether the model got better.")
+    if row.parent_model is not None:
+        told.append("The run goes on from a tuned model, whose own rank counts where it is an adapter.")
+    return told
