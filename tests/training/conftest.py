@@ -175,7 +175,9 @@ def write_jsonl(tmp_path: Path) -> Callable[[list[dict[str, Any]]], InputFile]:
 @pytest.fixture
 def chat_spec(llama: BaseModelEntry, chat_file: InputFile) -> Callable[..., TrainingSpec]:
     def make(**changed: Any) -> TrainingSpec:
-        numbers = Hyperparameters(n_epochs=2, batch_size=8, learning_rate=0.01, **changed.pop("numbers", {}))
+        numbers = Hyperparameters(
+            **{"n_epochs": 2, "batch_size": 8, "learning_rate": 0.01, **changed.pop("numbers", {})}
+        )
         given = {"adaptation": "lora", "base": llama, "training_file": chat_file, "validation_split": 0.25, **changed}
         return TrainingSpec.model_validate(
             {"job_id": "ftjob-toy", "task": "chat", "hyperparameters": numbers, "seed": 7, **given}
@@ -187,7 +189,9 @@ def chat_spec(llama: BaseModelEntry, chat_file: InputFile) -> Callable[..., Trai
 @pytest.fixture
 def protein_spec(gpt2: BaseModelEntry, fasta_file: InputFile) -> Callable[..., TrainingSpec]:
     def make(**changed: Any) -> TrainingSpec:
-        numbers = Hyperparameters(n_epochs=2, batch_size=8, learning_rate=0.01, **changed.pop("numbers", {}))
+        numbers = Hyperparameters(
+            **{"n_epochs": 2, "batch_size": 8, "learning_rate": 0.01, **changed.pop("numbers", {})}
+        )
         given = {"adaptation": "full", "base": gpt2, "training_file": fasta_file, "validation_split": 0.3, **changed}
         return TrainingSpec.model_validate(
             {"job_id": "ftjob-toy", "task": "protein", "hyperparameters": numbers, "seed": 7, **given}

@@ -61,11 +61,14 @@ class Base:
     def parent_is_adapter(self) -> bool:
         return self.parent is not None and (self.parent / "adapter_config.json").is_file()
 
+    @property
+    def weights_folder(self) -> Path:
+        """Where the weights lie: the parent's where the parent is a full model."""
+        return self.parent if self.parent is not None and not self.parent_is_adapter else self.folder
+
     def load(self) -> PreTrainedModel:
-        """The weights on the run's device: the parent's where the parent is a full model."""
-        from_parent = self.parent is not None and not self.parent_is_adapter
-        folder = self.parent if from_parent and self.parent else self.folder
-        model: Any = self.form.load(folder, self.entry, dtype=self.precision.weights)
+        """The weights on the run's device."""
+        model: Any = self.form.load(self.weights_folder, self.entry, dtype=self.precision.weights)
         return cast(PreTrainedModel, model.to(self.precision.device))
 
 
