@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from peft import PeftConfig, PeftModel
 from transformers import PreTrainedModel
 
 from tunesmith.base_models.load import load_tokenizer
@@ -13,12 +12,9 @@ from tunesmith.schemas.models import BaseModelEntry
 from tunesmith.training.adapters import save_model
 from tunesmith.training.base_model import Base, Precision
 from tunesmith.training.model_card import merged_card
+from tunesmith.training.saved_model import form_of, load_saved
 
 ADAPTER_FILES = frozenset({"adapter_config.json", "adapter_model.safetensors"})
-
-
-def is_adapter(folder: Path) -> bool:
-    return (folder / "adapter_config.json").is_file()
 
 
 def merge(folder: Path, entry: BaseModelEntry, base_folder: Path, target: Path) -> None:
@@ -28,8 +24,10 @@ def merge(folder: Path, entry: BaseModelEntry, base_folder: Path, target: Path) 
     trained is merged as it is served, unquantised. Takes four bytes of memory a weight.
     """
     tokenizer = load_tokenizer(folder if (folder / "tokenizer_config.json").is_file() else base_folder)
-    base = Base(entry, base_folder, tokenizer, Precision(torch.device("cpu"), torch.float32, autocast=False), None)
-    model: Any = PeftModel.from_pretrained(base.load(), str(folder))
+    pad_id = int(cast("Any", tokenizer.pad_token_id) or 0)
+    precision = Precision(torch.device("cpu"), torch.float32, autocast=False)
+    base = Base(entry, base_folder, tokenizer, precision, None, form_of(folder, pad_id))
+    model: Any = load_saved(folder, entry, base_folder, pad_id=pad_id, dtype=torch.float32)
     merged = cast(PreTrainedModel, model.merge_and_unload())
     target.mkdir(parents=True, exist_ok=True)
     save_model(merged, base, target)
