@@ -6,7 +6,7 @@ DATA_FLAG := $(if $(DATA_DIR),--data-dir $(DATA_DIR),)
 TEST_PROCESSES ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test check format bench clean
+.PHONY: help install demo up test check format bench proof clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -37,6 +37,9 @@ format: install ## put every file in the project's format
 bench: install ## measure against peers, each in one interleaved run
 	@$(BIN)/python -m bench
 
+proof: install ## train real weights on real data for each task and method, and judge each (RUNS=names for some)
+	@$(BIN)/python -m proof $(RUNS)
+
 clean: ## remove .venv, caches and the demo's data (your own data folder stays)
 	rm -rf .venv .demo-data .pytest_cache .ruff_cache .hypothesis build dist
-	find src tests bench examples scripts -name __pycache__ -type d -prune -exec rm -rf {} +
+	find src tests bench proof examples scripts -name __pycache__ -type d -prune -exec rm -rf {} +

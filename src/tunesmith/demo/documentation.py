@@ -95,6 +95,37 @@ def chat_record(pair: Pair) -> dict[str, Any]:
     return {"messages": [{"role": "user", "content": question(pair)}, {"role": "assistant", "content": pair.sentence}]}
 
 
+def preferences(
+    n_train: int = 320, n_held_out: int = 160, *, seed: int = 0
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Lines of preference files, drawn as `sample` draws: the documented sentence is preferred to that of another
+    thing of the same module, so that only knowing what a name means tells the two apart."""
+    by_module: dict[str, list[str]] = {}
+    for pair in pairs().pairs:
+        by_module.setdefault(pair.module, []).append(pair.sentence)
+    rng = random.Random(f"rejected:{seed}")
+
+    def lines(chosen: list[Pair]) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        for pair in chosen:
+            others = [sentence for sentence in by_module[pair.module] if sentence != pair.sentence]
+            if others:  # a module with one documented thing has nothing to reject
+                found.append(preference_record(pair, rng.choice(others)))
+        return found
+
+    train, test = sample(n_train, n_held_out, seed=seed)
+    return lines(train), lines(test)
+
+
+def preference_record(pair: Pair, rejected: str) -> dict[str, Any]:
+    """The pair as one line of a preference file, with the sentence that is not its."""
+    return {
+        "input": {"messages": [{"role": "user", "content": question(pair)}]},
+        "preferred_output": [{"role": "assistant", "content": pair.sentence}],
+        "non_preferred_output": [{"role": "assistant", "content": rejected}],
+    }
+
+
 def _imported(name: str) -> ModuleType | None:
     """The module, quietly; None when it cannot be imported here (a missing system library, say)."""
     quiet = io.StringIO()
