@@ -65,6 +65,14 @@ class BaseModelEntry(Frozen):
     prompt_format: Literal["text", "residues", "fasta60"] = "text"
     """How a protein sequence is written for the model: `residues` is bos, residues, eos; `fasta60` is lines of 60."""
     lora_targets: list[str] | Literal["all-linear"] = "all-linear"
+    pooling: Literal["mean", "cls", "last"] | None = None
+    """How the tokens' states become one vector; None: as the weights' own folder says, else by the mean."""
+    embedding_dimensions: int | None = None
+    """Of an embedding model's vectors."""
+    query_prefix: str = ""
+    """Put before a text that searches, as the model was trained to read it."""
+    passage_prefix: str = ""
+    """Put before a text that is searched."""
     needs_memory_bytes: int
     """Rough peak of a LoRA run at default settings."""
     aliases: list[str] = Field(default_factory=list[str])

@@ -11,14 +11,21 @@ from tunesmith.schemas.shape import Task
 from tunesmith.schemas.training import TrainingResult, TrainingSpec
 from tunesmith.training.base_model import set_threads
 from tunesmith.training.chat import train_chat
+from tunesmith.training.classification import train_classification
 from tunesmith.training.delivery.in_run import deliver
+from tunesmith.training.embedding import train_embedding
 from tunesmith.training.plan import Run
 from tunesmith.training.probes import answered
 from tunesmith.training.progress import ProgressLog
 from tunesmith.training.protein import train_protein
 from tunesmith.training.stopping import StopSwitch
 
-METHODS = {Task.CHAT: train_chat, Task.PROTEIN: train_protein}
+METHODS = {
+    Task.CHAT: train_chat,
+    Task.CLASSIFICATION: train_classification,
+    Task.EMBEDDING: train_embedding,
+    Task.PROTEIN: train_protein,
+}
 
 
 def run_job(spec: TrainingSpec, out: Path, progress: ProgressLog, switch: StopSwitch) -> TrainingResult:

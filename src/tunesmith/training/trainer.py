@@ -17,9 +17,8 @@ from transformers.trainer_callback import PrinterCallback
 from tunesmith.schemas.training import ResolvedHyperparameters
 from tunesmith.training import checkpoints
 from tunesmith.training.base_model import Precision
-from tunesmith.training.batches import LengthOrder
 from tunesmith.training.files import write_folder
-from tunesmith.training.objective import Objective, Row
+from tunesmith.training.objective import Objective, Order, Row
 from tunesmith.training.stopping import Stopped
 
 # Above this many weights the activations of a step are the larger part of a GPU's memory; recomputing saves them.
@@ -48,6 +47,8 @@ class Memory:
     train_loss: float = 0.0
     published_step: int = 0
     """The newest epoch's end whose held-out loss was told and whose model was published."""
+    health: dict[str, Any] | None = None
+    """What the rules of `health.py` have seen."""
 
 
 class ResumableTrainer(Trainer):
@@ -59,6 +60,7 @@ class ResumableTrainer(Trainer):
         model: Any,
         tokenizer: PreTrainedTokenizerBase,
         rows: Sequence[Row],
+        order: Order,
         objective: Objective,
         numbers: ResolvedHyperparameters,
         micro_batch: int,
@@ -68,7 +70,7 @@ class ResumableTrainer(Trainer):
         memory: Memory,
         callbacks: list[TrainerCallback],
     ) -> None:
-        self.order = LengthOrder([row.length for row in rows], numbers.batch_size, seed)
+        self.order = order
         self.memory = memory
         self.counts = StepCounts()
         self._rows = rows
@@ -126,7 +128,7 @@ class ResumableTrainer(Trainer):
         """Note the generators' state at the end of a step: a stop in the middle of the next one goes back to it."""
         self._rng = checkpoints.capture_rng()
 
-    def _get_train_sampler(self, train_dataset: Any = None) -> LengthOrder:
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         return self.order
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
