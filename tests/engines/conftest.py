@@ -17,8 +17,16 @@ import uvicorn
 from peft import LoraConfig, get_peft_model
 from starlette.applications import Starlette
 from starlette.staticfiles import StaticFiles
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    BertConfig,
+    BertModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedTokenizerFast,
+)
 
 from tunesmith.base_models.fetch import local_folder
 from tunesmith.engines.app import create_app
@@ -230,6 +238,74 @@ def served_adapter(files: Files) -> Callable[[BaseModelEntry, Path, str], Served
     return make
 
 
+WORDS = ["how", "long", "is", "a", "lease", "lives", "thirty", "seconds", "refund", "card", "twice", "where", "parcel"]
+
+
+@pytest.fixture(scope="session")
+def word_tokenizer() -> PreTrainedTokenizerFast:
+    """Words as tokens between [CLS] and [SEP], as BERT has it."""
+    vocabulary = {token: i for i, token in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *WORDS])}
+    backend = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
+    backend.pre_tokenizer = pre_tokenizers.Whitespace()
+    backend.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
+    return PreTrainedTokenizerFast(
+        tokenizer_object=backend, unk_token="[UNK]", pad_token="[PAD]", cls_token="[CLS]", sep_token="[SEP]"
+    )
+
+
+@pytest.fixture(scope="session")
+def bert_folder(tmp_path_factory: pytest.TempPathFactory, word_tokenizer: PreTrainedTokenizerFast) -> Path:
+    """A random BERT of two layers without any head, as a hub's base is."""
+    folder = tmp_path_factory.mktemp("bert")
+    torch.manual_seed(3)
+    config = BertConfig(
+        vocab_size=len(word_tokenizer), hidden_size=32, num_hidden_layers=2, num_attention_heads=4,
+        intermediate_size=64, max_position_embeddings=40, initializer_range=0.3,
+    )  # fmt: skip
+    BertModel(config).save_pretrained(folder)
+    word_tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def bert(bert_folder: Path) -> BaseModelEntry:
+    return entry_of(
+        bert_folder, "tiny-bert", tasks=["embedding", "classification"], architecture="bert", chat_template="none",
+        query_prefix="how ", passage_prefix="a ",
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def lora_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """An adapter with random weights for a model, as training saves it, with the files that say what it is."""
+
+    def make(model: Any, seed: int, task_type: str, told: dict[str, dict[str, Any]], **changed: Any) -> Path:
+        torch.manual_seed(seed)
+        config = LoraConfig(
+            **{"r": 4, "target_modules": "all-linear", "init_lora_weights": False, "task_type": task_type, **changed}
+        )
+        folder = tmp_path_factory.mktemp(f"lora-{seed}")
+        get_peft_model(model, config).save_pretrained(folder)
+        (folder / "README.md").unlink(missing_ok=True)
+        for name, content in told.items():
+            (folder / name).write_text(json.dumps(content))
+        return folder
+
+    return make
+
+
+@pytest.fixture
+def served_tuned(files: Files) -> Callable[..., ServedModel]:
+    """A tuned model of any task, its files behind links."""
+
+    def make(entry: BaseModelEntry, folder: Path, name: str, task: str, adaptation: str = "lora") -> ServedModel:
+        return ServedModel(
+            name=name, task=Task(task), base=entry, adaptation=Adaptation(adaptation), files=files.downloads(folder)
+        )
+
+    return make
+
+
 @pytest.fixture
 def make_engine(files: Files, tmp_path: Path) -> Callable[..., TransformersEngine]:
     """Engines that share the test's event loop."""
@@ -267,7 +343,7 @@ class EngineClient(httpx.AsyncClient):
 
 
 def call(route: str, served: ServedModel, **request: Any) -> dict[str, Any]:
-    key = {"chat": "chat", "completions": "completion", "generate": "generate"}[route]
+    key = {"completions": "completion", "embeddings": "embedding"}.get(route, route)
     return {"served": served.model_dump(mode="json"), key: {"model": served.name, **request}}
 
 

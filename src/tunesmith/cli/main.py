@@ -9,7 +9,23 @@ from typing import Annotated
 
 import typer
 
-from tunesmith.cli import chat, demo, doctor, engine, files, generate, jobs, keys, models, server, train, up, worker
+from tunesmith.cli import (
+    chat,
+    classify,
+    demo,
+    doctor,
+    embed,
+    engine,
+    files,
+    generate,
+    jobs,
+    keys,
+    models,
+    server,
+    train,
+    up,
+    worker,
+)
 from tunesmith.cli.command import Connection, DataDirOption, JsonOption, KeyOption, UrlOption
 from tunesmith.cli.exit_codes import DONE, FAILED, INTERRUPTED, USAGE, WorkFailed, code_of
 
@@ -30,6 +46,8 @@ demo.register(app)
 train.register(app)
 chat.register(app)
 generate.register(app)
+embed.register(app)
+classify.register(app)
 app.add_typer(files.app, name="files")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(models.app, name="models")

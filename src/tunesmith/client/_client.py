@@ -8,7 +8,9 @@ import httpx
 from tunesmith.client._config import Config
 from tunesmith.client._send import AsyncSender, Sender
 from tunesmith.client.resources.chat import Chat
+from tunesmith.client.resources.classify import Classify
 from tunesmith.client.resources.completions import Completions
+from tunesmith.client.resources.embeddings import Embeddings
 from tunesmith.client.resources.files import Files
 from tunesmith.client.resources.generate import Generate
 from tunesmith.client.resources.jobs import Jobs
@@ -38,6 +40,8 @@ class Tunesmith:
         self.chat = Chat(self.sender)
         self.completions = Completions(self.sender)
         self.generate = Generate(self.sender)
+        self.embeddings = Embeddings(self.sender)
+        self.classify = Classify(self.sender)
         self.keys = Keys(self.sender)
         self.worker = WorkerCalls(self.sender)
 
@@ -73,6 +77,8 @@ class AsyncTunesmith:
         self.chat = Chat(self.sender)
         self.completions = Completions(self.sender)
         self.generate = Generate(self.sender)
+        self.embeddings = Embeddings(self.sender)
+        self.classify = Classify(self.sender)
         self.keys = Keys(self.sender)
         self.worker = WorkerCalls(self.sender)
 

@@ -1,5 +1,7 @@
 """Answers in OpenAI's inference shapes, as a caller reads them. Keys beyond these are kept as attributes."""
 
+import base64
+import struct
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -17,6 +19,43 @@ class Usage(Reply):
     prompt_tokens: int
     completion_tokens: int
     total_tokens: int
+
+
+class InputUsage(Reply):
+    """Tokens of a request that writes nothing."""
+
+    prompt_tokens: int
+    total_tokens: int
+
+
+class Embedding(Reply):
+    """One vector, as it came: numbers, or base64 of little-endian float32."""
+
+    object: Literal["embedding"]
+    index: int
+    embedding: list[float] | str
+
+    @property
+    def vector(self) -> list[float]:
+        """The numbers."""
+        if not isinstance(self.embedding, str):
+            return self.embedding
+        data = base64.b64decode(self.embedding)
+        return list(struct.unpack(f"<{len(data) // 4}f", data))
+
+
+class Embeddings(Reply):
+    """POST /v1/embeddings."""
+
+    object: Literal["list"]
+    data: list[Embedding]
+    model: str
+    usage: InputUsage
+
+    @property
+    def vectors(self) -> list[list[float]]:
+        """The vectors in the order of the inputs."""
+        return [each.vector for each in self.data]
 
 
 class ChatReplyMessage(Reply):

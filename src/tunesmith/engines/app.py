@@ -1,4 +1,4 @@
-"""The engine's HTTP side, called by the server alone: chat, completions, generate, health, unload."""
+"""The engine's HTTP side, called by the server alone: one route for each kind of work, health and unload."""
 
 import asyncio
 import secrets
@@ -16,11 +16,15 @@ from starlette.types import Receive, Scope, Send
 from tunesmith import __version__
 from tunesmith.engines.base import Engine, Model
 from tunesmith.engines.chat import Chat
+from tunesmith.engines.classify import classify
 from tunesmith.engines.completions import Completion
+from tunesmith.engines.embeddings import embed
 from tunesmith.engines.generate import generate
+from tunesmith.engines.parity import repeat
 from tunesmith.engines.sse import guarded, unexpected
 from tunesmith.schemas.errors import Invalid, NotFound, TunesmithError, Unauthenticated
 from tunesmith.schemas.inference import EngineCall
+from tunesmith.schemas.parity import ParityCall
 
 Result = TypeVar("Result")
 
@@ -75,6 +79,38 @@ def create_app(engine: Engine, secret: str) -> FastAPI:
             async with engine.lease(call.served) as model:
                 reply = await generate(wanted, call.served, model)
             return Response(reply.model_dump_json(), media_type="application/json")
+
+        return await _unless_gone(request, work)
+
+    @app.post("/engine/v1/embeddings")
+    async def embeddings(call: EngineCall, request: Request) -> Response:
+        wanted = call.embedding
+        if wanted is None:
+            raise Invalid("The call has no 'embedding'.", param="embedding")
+
+        async def work() -> Response:
+            async with engine.lease_encoder(call.served) as model:
+                return Response(await embed(wanted, call.served, model), media_type="application/json")
+
+        return await _unless_gone(request, work)
+
+    @app.post("/engine/v1/classify")
+    async def classes(call: EngineCall, request: Request) -> Response:
+        wanted = call.classify
+        if wanted is None:
+            raise Invalid("The call has no 'classify'.", param="classify")
+
+        async def work() -> Response:
+            async with engine.lease_encoder(call.served) as model:
+                reply = await classify(wanted, call.served, model)
+            return Response(reply.model_dump_json(), media_type="application/json")
+
+        return await _unless_gone(request, work)
+
+    @app.post("/engine/v1/parity")
+    async def parity(call: ParityCall, request: Request) -> Response:
+        async def work() -> Response:
+            return Response((await repeat(call, engine)).model_dump_json(), media_type="application/json")
 
         return await _unless_gone(request, work)
 

@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from tunesmith.engines.encoder_files import EmbeddingFile, LabelsFile, Prefixes
 from tunesmith.engines.text import TokenBytes
 from tunesmith.schemas.inference import ServedModel
 from tunesmith.schemas.models import BaseModelEntry
 
 if TYPE_CHECKING:
+    import torch
     from transformers import PreTrainedTokenizerBase
 
 Finish = Literal["stop", "length"]
@@ -112,6 +114,42 @@ class Model(Protocol):
         ...
 
 
+class Encoder(Protocol):
+    """An embedding model or a classifier in memory, held for as long as its lease is open."""
+
+    @property
+    def entry(self) -> BaseModelEntry: ...
+    @property
+    def context(self) -> int:
+        """Tokens of one input, special ones included."""
+        ...
+
+    @property
+    def vocabulary(self) -> int:
+        """Token ids are below this."""
+        ...
+
+    @property
+    def prefixes(self) -> Prefixes: ...
+    @property
+    def embedding(self) -> EmbeddingFile | None:
+        """None of a classifier."""
+        ...
+
+    @property
+    def classes(self) -> LabelsFile | None:
+        """None of an embedding model."""
+        ...
+
+    def token_ids(self, texts: list[str]) -> list[list[int]]:
+        """The texts' tokens with what the tokenizer puts around a text, none cut. Blocks; may run on any thread."""
+        ...
+
+    async def encode(self, rows: list[list[int]]) -> "torch.Tensor":
+        """float32 (R, D): a vector a row, or the logits of the classes. Cancelled, it computes no further batch."""
+        ...
+
+
 class Engine(Protocol):
     """Keeps models in memory and lends them out."""
 
@@ -120,6 +158,10 @@ class Engine(Protocol):
 
         Raises BaseModelMissing, UnsafeWeights, Invalid (files that do not fit the base), Unavailable.
         """
+        ...
+
+    def lease_encoder(self, served: ServedModel) -> AbstractAsyncContextManager[Encoder]:
+        """The same for an embedding model or a classifier."""
         ...
 
     def loaded(self) -> list[str]:

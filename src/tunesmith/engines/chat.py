@@ -41,7 +41,7 @@ class Chat:
         if request.stream_options is not None and not request.stream:
             raise Invalid("'stream_options' is only allowed with 'stream': true.", param="stream_options")
         stops = stop_bytes(request)
-        prompt = chat_prompt_ids(model.tokenizer, [_rendered(message) for message in request.messages])
+        prompt = prompt_ids(request, model)
         max_tokens = room_for(model, [prompt], request.max_completion_tokens or request.max_tokens, param="messages")
         decoding = decoding_of(request, model, max_tokens=max_tokens, alternatives=request.top_logprobs or 0)
         choices = Choices(model, model.start([prompt], decoding), request.n, stops)
@@ -124,6 +124,11 @@ class Chat:
     def _token(self, token_id: int, logprob: float, piece: bytes) -> dict[str, Any]:
         shown = self.model.token_bytes.shown(token_id, piece)
         return {"token": shown, "logprob": json_logprob(logprob), "bytes": list(piece)}
+
+
+def prompt_ids(request: ChatRequest, model: Model) -> list[int]:
+    """The conversation's tokens up to where the answer begins. Raises PromptUnsupported."""
+    return chat_prompt_ids(model.tokenizer, [_rendered(message) for message in request.messages])
 
 
 def _rendered(message: ChatMessage) -> dict[str, str]:

@@ -58,7 +58,7 @@ class Completion:
                 "'best_of' is offered only equal to 'n'. Ask for more choices and compare.", param="best_of"
             )
         stops = stop_bytes(request)
-        texts, prompts = _prompts(request, model)
+        texts, prompts = prompts_of(request, model)
         scored = request.echo and request.logprobs is not None
         max_tokens = room_for(model, prompts, request.max_tokens, param="prompt")
         decoding = decoding_of(
@@ -168,7 +168,7 @@ class Completion:
         return usage(sum(len(prompt) for prompt in self.prompts), self.choices.completion_tokens)
 
 
-def _prompts(request: CompletionRequest, model: Model) -> tuple[list[str], list[list[int]]]:
+def prompts_of(request: CompletionRequest, model: Model) -> tuple[list[str], list[list[int]]]:
     """Each prompt as text and as tokens. Ids are taken as they are: no BOS is added to them."""
     prompt = request.prompt
     if isinstance(prompt, str):

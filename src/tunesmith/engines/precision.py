@@ -25,6 +25,11 @@ def choose(wanted: Literal["auto", "float32", "bfloat16"], parameters: int) -> t
     return torch.bfloat16 if parameters > SMALL and native_bfloat16() else torch.float32
 
 
+def choose_for_encoder(wanted: Literal["auto", "float32", "bfloat16"]) -> torch.dtype:
+    """The dtype for an encoder, which reads many tokens at once: float32, unless bfloat16 is asked for."""
+    return torch.bfloat16 if wanted == "bfloat16" else torch.float32
+
+
 def native_bfloat16() -> bool:
     """Whether this CPU has instructions for bfloat16 products."""
     probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported", "_is_arm_bf16_supported")

@@ -19,6 +19,7 @@ from tunesmith.engines import precision
 from tunesmith.engines.adapters import AdapterRack, read_adapter
 from tunesmith.engines.artifacts import Artifacts, digest
 from tunesmith.engines.base import Decoding
+from tunesmith.engines.encoders import Encoders, LoadedEncoder
 from tunesmith.engines.residents import Loading, Residents
 from tunesmith.engines.scheduler import DecodeLoop, DecodeRun
 from tunesmith.engines.settings import EngineSettings
@@ -111,13 +112,22 @@ class TransformersEngine:
         self._settings = settings
         self._artifacts = artifacts
         self._base_folder = base_folder
-        self._residents: Residents[LoadedModel] = Residents(settings.memory_bytes)
+        self._residents: Residents[Any] = Residents(settings.memory_bytes)
+        self._encoders = Encoders(settings, artifacts, self._residents, base_folder)
         self._adapter_numbers = itertools.count()
 
     @contextlib.asynccontextmanager
     async def lease(self, served: ServedModel) -> AsyncIterator[LoadedModel]:
         """The model, loaded if need be, and kept until the block is left (see base.Engine)."""
         key, load = self._plan(served)
+        async with self._residents.hold(key, load) as resident:
+            resident.names.add(served.name)
+            yield resident.thing
+
+    @contextlib.asynccontextmanager
+    async def lease_encoder(self, served: ServedModel) -> AsyncIterator[LoadedEncoder]:
+        """The same for an embedding model or a classifier."""
+        key, load = self._encoders.plan(served)
         async with self._residents.hold(key, load) as resident:
             resident.names.add(served.name)
             yield resident.thing

@@ -4,54 +4,12 @@ from typing import Annotated, Any, Literal, Self, cast
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
+from tunesmith.schemas.encoding import ClassifyRequest, EmbeddingRequest
 from tunesmith.schemas.errors import SpecInvalid, Unsupported
+from tunesmith.schemas.extras import without_extras
 from tunesmith.schemas.models import BaseModelEntry
 from tunesmith.schemas.shape import Adaptation, Frozen, Shape, Task
 from tunesmith.schemas.worker import Download
-
-IGNORED = frozenset(
-    {
-        "user", "safety_identifier", "prompt_cache_key", "prompt_cache_retention", "store", "metadata",
-        "service_tier", "reasoning_effort", "verbosity", "prediction", "web_search_options",
-    }
-)  # fmt: skip
-"""Accepted and ignored, since common clients send them and they change no answer of ours."""
-UNSUPPORTED: dict[str, str] = {
-    "tools": "Leave it out and describe the tools in the system message.",
-    "tool_choice": "Leave it out.",
-    "parallel_tool_calls": "Leave it out.",
-    "functions": "Leave it out and describe the functions in the system message.",
-    "function_call": "Leave it out.",
-    "response_format": "Leave it out and ask for the form in the system message.",
-    "audio": "Ask for text.",
-    "suffix": "Put the text that follows into the prompt, or leave it out.",
-}
-"""OpenAI has them and this version does not: 400 `unsupported_parameter` with this next step, never silence."""
-_CHANGES_NOTHING: dict[str, tuple[Any, ...]] = {
-    "tool_choice": ("none", "auto"),
-    "function_call": ("none", "auto"),
-    "parallel_tool_calls": (True, False),
-    "response_format": ({"type": "text"},),
-}
-"""Values of unsupported parameters that ask for what is done anyway."""
-
-
-def without_extras(body: Any) -> Any:
-    """The body without what is ignored and what is null; null means the default, as OpenAI has it.
-
-    Raises Unsupported for a parameter that this version does not have, unless its value asks for nothing.
-    """
-    if not isinstance(body, dict):
-        return body
-    kept: dict[str, Any] = {}
-    for key, value in cast("dict[str, Any]", body).items():
-        if value is None or key in IGNORED:
-            continue
-        if key not in UNSUPPORTED:
-            kept[key] = value
-        elif value not in ([], {}, "") and value not in _CHANGES_NOTHING.get(key, ()):
-            raise Unsupported(f"'{key}' is not supported by this version. {UNSUPPORTED[key]}", param=key)
-    return kept
 
 
 class TextPart(Shape):
@@ -270,9 +228,11 @@ class ServedModel(Frozen):
 
 
 class EngineCall(Shape):
-    """What the server sends to an engine: POST /engine/v1/{chat,completions,generate}."""
+    """What the server sends to an engine: POST /engine/v1/{chat,completions,generate,embeddings,classify}."""
 
     served: ServedModel
     chat: ChatRequest | None = None
     completion: CompletionRequest | None = None
     generate: GenerateRequest | None = None
+    embedding: EmbeddingRequest | None = None
+    classify: ClassifyRequest | None = None

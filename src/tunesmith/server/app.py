@@ -20,9 +20,10 @@ from tunesmith.server.db import Database
 from tunesmith.server.edge import Edge
 from tunesmith.server.events import service as events
 from tunesmith.server.events.stream import Hub
-from tunesmith.server.inference import generate_routes, openai_routes
+from tunesmith.server.inference import classify_routes, generate_routes, openai_routes
 from tunesmith.server.inference import worker_routes as engine_routes
 from tunesmith.server.inference.engine_client import EngineClient
+from tunesmith.server.inference.parity import ParityCheck
 from tunesmith.server.jobs import routes as job_routes
 from tunesmith.server.jobs import states
 from tunesmith.server.jobs import worker_routes as job_worker_routes
@@ -41,6 +42,7 @@ ROUTERS = (
     job_routes.before,
     openai_routes.router,
     generate_routes.router,
+    classify_routes.router,
     engine_routes.router,
     storage_routes.router,
     file_routes.router,
@@ -111,7 +113,8 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
             app.state.secrets = {label: await accounts.secret(session, label) for label in SECRET_LABELS}
         app.state.hub = Hub(db.url, (events.CHANNEL, states.QUEUE_CHANNEL), app.state.stopping)
         await stack.enter_async_context(app.state.hub.running())
-        app.state.clockwork = Clockwork(db, app.state.blobs, settings)
+        parity = ParityCheck(db, settings, app.state.engines, app.state.secrets["link"])
+        app.state.clockwork = Clockwork(db, app.state.blobs, settings, parity)
         await stack.enter_async_context(app.state.clockwork.running())
         log.info("server.started", version=__version__)
         yield

@@ -1,1 +1,2 @@
-"""Answers by models: which engine is asked, and OpenAI's chat and completions, and protein generation."""
+"""Answers by models: which engine is asked, and OpenAI's chat, completions and embeddings, protein
+generation and classification."""

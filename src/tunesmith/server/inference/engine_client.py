@@ -10,11 +10,12 @@ import structlog
 
 from tunesmith.schemas.errors import Unavailable
 from tunesmith.schemas.inference import EngineCall
+from tunesmith.schemas.parity import ParityCall
 from tunesmith.server.inference.router import Engine
 
 log = structlog.get_logger()
 
-Work = Literal["chat", "completions", "generate"]
+Work = Literal["chat", "completions", "generate", "embeddings", "classify", "parity"]
 CONNECT_TIMEOUT_S = 3.0
 SILENCE_TIMEOUT_S = 600.0
 """An engine may load a model before its first byte; OpenAI's own clients wait as long."""
@@ -71,7 +72,7 @@ class EngineClient:
             follow_redirects=False,
         )
 
-    async def ask(self, engine: Engine, work: Work, call: EngineCall, *, request_id: str) -> EngineReply:
+    async def ask(self, engine: Engine, work: Work, call: EngineCall | ParityCall, *, request_id: str) -> EngineReply:
         """The engine's reply from its first header on.
 
         Raises EngineAway when nothing was asked of it, Unavailable when it went away while it worked.

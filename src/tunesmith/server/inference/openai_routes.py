@@ -1,8 +1,9 @@
-"""OpenAI's /v1/chat/completions and /v1/completions."""
+"""OpenAI's /v1/chat/completions, /v1/completions and /v1/embeddings."""
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from tunesmith.schemas.encoding import EmbeddingReply, EmbeddingRequest
 from tunesmith.schemas.inference import ChatRequest, CompletionRequest, EngineCall
 from tunesmith.server.accounts.auth import Caller, WaitingUserCaller
 from tunesmith.server.inference import relay, service
@@ -27,6 +28,20 @@ async def create_chat_completion(body: ChatRequest, request: Request, caller: Wa
 async def create_completion(body: CompletionRequest, request: Request, caller: WaitingUserCaller) -> Response:
     """What follows the prompt. Prompts of token ids are used as they are."""
     return await _answer(request, caller, body, "completions")
+
+
+@router.post("/embeddings", response_model=EmbeddingReply)
+async def create_embeddings(body: EmbeddingRequest, request: Request, caller: WaitingUserCaller) -> Response:
+    """A vector for each input, in their order. An input longer than the model's context is refused, never cut."""
+
+    async def asked() -> bytes:
+        return await relay.whole(
+            await service.ask(
+                request, caller, body.model, "embeddings", lambda served: EngineCall(served=served, embedding=body)
+            )
+        )
+
+    return Response(await relay.while_connected(request, asked()), media_type="application/json")
 
 
 async def _answer(request: Request, caller: Caller, body: ChatRequest | CompletionRequest, work: Work) -> Response:

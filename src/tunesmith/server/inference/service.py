@@ -35,12 +35,16 @@ log = structlog.get_logger()
 
 _TASKS: dict[Work, frozenset[Task]] = {
     "chat": frozenset({Task.CHAT}),
-    "completions": frozenset(Task),
+    "completions": frozenset({Task.CHAT, Task.PROTEIN}),
     "generate": frozenset({Task.PROTEIN}),
+    "embeddings": frozenset({Task.EMBEDDING}),
+    "classify": frozenset({Task.CLASSIFICATION}),
 }
 _CALL_INSTEAD = {
     Task.PROTEIN: "It makes protein sequences: POST /v1/generate.",
     Task.CHAT: "It writes text: POST /v1/chat/completions or /v1/completions.",
+    Task.EMBEDDING: "It makes vectors of texts: POST /v1/embeddings.",
+    Task.CLASSIFICATION: "It tells the classes of texts: POST /v1/classify.",
 }
 _BY_STATUS: dict[int, type[TunesmithError]] = {
     404: NotFound,
@@ -98,13 +102,21 @@ async def _plan(request: Request, caller: Caller, name: str, work: Work) -> Plan
         return links.sign(state.secrets["link"], path, life_s=life_s, now=state.clock.now(), **params)
 
     async with db.session() as session:
-        served = await models.served(session, caller, state.catalog, name, sign)
+        served = _for_work(await models.served(session, caller, state.catalog, name, sign), work)
         if served.task not in _TASKS[work]:
             raise SpecInvalid(f"The model '{name}' cannot do this. {_CALL_INSTEAD[served.task]}", param="model")
         engines = await router.candidates(
             session, caller, served, timeout_s=state.settings.engine_timeout_s, busy=client.busy
         )
     return Plan(served, engines)
+
+
+def _for_work(served: ServedModel, work: Work) -> ServedModel:
+    """A base may do several things: it is served for the one that is asked. A tuned model has its one task."""
+    if served.adaptation is not None or served.task in _TASKS[work]:
+        return served
+    fitting = [task for task in served.base.tasks if task in _TASKS[work]]
+    return served.model_copy(update={"task": fitting[0]}) if fitting else served
 
 
 async def _refusal(reply: EngineReply) -> TunesmithError:
