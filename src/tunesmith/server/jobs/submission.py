@@ -22,6 +22,7 @@ from tunesmith.server.datasets.tables import FileRow
 from tunesmith.server.db import driver
 from tunesmith.server.events import service as events
 from tunesmith.server.events.service import Entry
+from tunesmith.server.jobs import four_bits
 from tunesmith.server.jobs.states import VALIDATING
 from tunesmith.server.jobs.tables import JobRow
 from tunesmith.server.models import names
@@ -59,6 +60,7 @@ async def submit(session: AsyncSession, shelves: Shelves, caller: Caller, body: 
     What is wrong inside a file is found later and fails the job; only what can be told at once is refused here.
     """
     row = (await draft(session, shelves.catalog, caller, body)).row
+    await four_bits.refuse_without_worker(session, caller, Adaptation(row.adaptation))
     session.add(row)
     await session.flush()
     held = [Stored(file["sha256"], file["size_bytes"]) for file in pinned(row.inputs)]
@@ -80,6 +82,8 @@ async def draft(session: AsyncSession, catalog: Catalog, caller: Caller, body: J
         raise SpecInvalid(
             f"method.type 'dpo' trains chat models, not the task '{task}'. Use 'supervised'.", param="method.type"
         )
+    if body.adaptation is not None:
+        four_bits.refuse_for_task(body.adaptation, task)
     return Draft(_row(caller, body, choice, task, training, validation), choice, training, validation)
 
 
