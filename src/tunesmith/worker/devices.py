@@ -8,11 +8,12 @@ from importlib import metadata
 import psutil
 
 from tunesmith import __version__
-from tunesmith.schemas.shape import Task
+from tunesmith.schemas.shape import Adaptation, Task
 from tunesmith.schemas.worker import Capabilities
+from tunesmith.worker import four_bits
 from tunesmith.worker.kernel import memory_limit_bytes
 
-PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "safetensors", "tokenizers")
+PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "bitsandbytes", "safetensors", "tokenizers")
 NEEDED = ("torch", "transformers", "trl", "peft")
 NVIDIA_TIMEOUT_S = 10.0
 
@@ -27,6 +28,7 @@ def capabilities() -> Capabilities:
         gpu=gpu,
         gpu_memory_bytes=gpu_memory_bytes,
         packages=_packages(),
+        adaptations=_adaptations(gpu),
         version=__version__,
     )
 
@@ -39,6 +41,11 @@ def cpu_count() -> int:
 def missing_packages() -> list[str]:
     """Packages of the extra `train` that are not installed."""
     return [name for name in NEEDED if name not in _packages()]
+
+
+def _adaptations(gpu: str | None) -> list[Adaptation]:
+    able = four_bits.works(gpu)
+    return [each for each in Adaptation if able or each is not Adaptation.QLORA]
 
 
 def _packages() -> dict[str, str]:
