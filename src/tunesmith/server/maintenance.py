@@ -1,6 +1,7 @@
 """The clockwork: one loop in each server process that keeps jobs moving when nobody calls.
 
-It notes that the server is alive, reads the files of new jobs, sweeps leases and deadlines, and cleans up. What must
+It notes that the server is alive, reads the files of new jobs, sweeps leases and deadlines, has engines repeat what
+training saw of new models, and cleans up. What must
 happen once among several servers happens under a lock of PostgreSQL's, for the length of one sweep.
 """
 
@@ -17,6 +18,7 @@ from tunesmith.server import tasks
 from tunesmith.server.accounts import idempotency
 from tunesmith.server.datasets import service as datasets
 from tunesmith.server.db import Database
+from tunesmith.server.inference.parity import ParityCheck
 from tunesmith.server.jobs import leftovers, reaper, validation
 from tunesmith.server.settings import Settings
 from tunesmith.server.storage.blobs import BlobStore
@@ -32,8 +34,9 @@ CLEAN_EVERY_S = 900.0
 class Clockwork:
     """The loops of one process. `hand` gives it a new job whose files are to be read."""
 
-    def __init__(self, db: Database, blobs: BlobStore, settings: Settings) -> None:
+    def __init__(self, db: Database, blobs: BlobStore, settings: Settings, parity: ParityCheck) -> None:
         self._db = db
+        self._parity = parity
         self._blobs = blobs
         self._settings = settings
         self._kicked = asyncio.Event()
@@ -49,6 +52,7 @@ class Clockwork:
             asyncio.create_task(self._every(reaper.BEAT_S, self._beat)),
             asyncio.create_task(self._every(self._settings.sweep_interval_s, self.sweep)),
             asyncio.create_task(self._every(CLEAN_EVERY_S, self.clean)),
+            asyncio.create_task(self._every(self._settings.sweep_interval_s, self.compare)),
             asyncio.create_task(self._every(self._settings.sweep_interval_s, self._validate_pending, self._kicked)),
         ]
         try:
@@ -84,6 +88,13 @@ class Clockwork:
     async def sweep(self) -> reaper.Swept:
         """One sweep of leases and deadlines."""
         return await reaper.sweep(self._db, self._settings)
+
+    async def compare(self) -> int:
+        """Has engines repeat what training saw of new models, one model after the other; how many were compared."""
+        count = 0
+        while await self._parity.next() is not None:
+            count += 1
+        return count
 
     async def _validate_pending(self) -> None:
         """Starts reading the files of every job that waits for it, VALIDATORS at a time."""

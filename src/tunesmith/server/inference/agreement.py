@@ -85,9 +85,7 @@ def _first_difference(pairs: list[tuple[Probe, ProbeAnswer]], equal: list[bool],
     good, of = counts[number]
     probe, answer = pairs[number]
     if probe.output_ids is None:
-        return (
-            f"The answer to prompt {number + 1} is beyond the tolerance. See that the engine has the model's weights."
-        )
+        return f"The answer to prompt {number + 1} is beyond the tolerance. See that the engine has its weights."
     return (
         f"The prompts are equal; of the output to prompt {number + 1}, {good} of {of} tokens agree. "
         "See that the engine has the model's weights and their number format."

@@ -10,6 +10,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from tunesmith.server.db import Base
 
 NOW = text("tunesmith_now()")
+TO_COMPARE = "probes <> '[]'::jsonb AND deleted_at IS NULL AND (parity IS NULL OR parity->>'status' = 'pending')"
+"""Versions that wait for an engine to repeat their probes."""
 
 
 class ModelFamilyRow(Base):
@@ -60,6 +62,7 @@ class ModelVersionRow(Base):
     __table_args__ = (
         UniqueConstraint("project_id", "family", "version"),
         Index("ix_model_versions_listed", "project_id", "created_at", postgresql_where=text("deleted_at IS NULL")),
+        Index("ix_model_versions_to_compare", "created_at", postgresql_where=text(TO_COMPARE)),
     )
 
 

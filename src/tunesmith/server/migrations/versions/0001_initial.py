@@ -332,6 +332,15 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("deleted_at IS NULL"),
     )
+    op.create_index(
+        "ix_model_versions_to_compare",
+        "model_versions",
+        ["created_at"],
+        unique=False,
+        postgresql_where=sa.text(
+            "probes <> '[]'::jsonb AND deleted_at IS NULL AND (parity IS NULL OR parity->>'status' = 'pending')"
+        ),
+    )
     op.create_table(
         "attempts",
         sa.Column("job_id", sa.String(length=40), nullable=False),
