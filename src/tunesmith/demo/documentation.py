@@ -9,6 +9,7 @@ import hashlib
 import importlib
 import inspect
 import io
+import pkgutil
 import random
 import re
 import sys
@@ -34,6 +35,29 @@ LEFT_OUT = frozenset(
         "fcntl", "termios", "tty", "pty", "readline", "resource", "syslog", "msilib", "test", "ensurepip", "venv",
     }
 )  # fmt: skip
+FIELDS = {
+    "networking": (
+        "asynchat asyncore cgi ftplib http imaplib ipaddress netrc nntplib poplib select selectors smtpd smtplib "
+        "socket socketserver ssl telnetlib urllib webbrowser wsgiref xmlrpc"
+    ),
+    "concurrency": "asyncio concurrent contextvars multiprocessing queue sched signal subprocess threading",
+    "numbers": "calendar cmath datetime decimal fractions math numbers random statistics time zoneinfo",
+    "files": (
+        "bz2 dbm filecmp fileinput fnmatch genericpath glob gzip io lzma mailbox ntpath os pathlib posixpath shelve "
+        "shutil stat tarfile tempfile zipapp zipfile zlib"
+    ),
+    "text": (
+        "base64 binascii codecs configparser csv difflib email encodings gettext html json locale plistlib quopri re "
+        "string textwrap tomllib unicodedata xml"
+    ),
+    "code": (
+        "ast bdb code codeop compileall dis doctest gc importlib inspect linecache modulefinder pdb pkgutil "
+        "pstats pyclbr runpy symtable sys sysconfig timeit tokenize trace traceback tracemalloc types "
+        "unittest warnings zipimport"
+    ),
+}
+"""What a top-level module is about: the classes of `labelled`. Modules of no clear field have none."""
+TESTS = frozenset({"test", "tests", "idle_test"})
 
 
 @dataclass(frozen=True)
@@ -57,18 +81,27 @@ class Documentation:
 
 
 @cache
-def pairs() -> Documentation:
-    """Every pair of this interpreter's standard library; about a second, then kept."""
+def pairs(*, submodules: bool = False) -> Documentation:
+    """Every pair of this interpreter's standard library; about a second, then kept.
+
+    With `submodules` those of packages too, under their top-level module: a third more.
+    """
     modules = sorted(m for m in sys.stdlib_module_names if not m.startswith("_") and m not in LEFT_OUT)
     found: list[Pair] = []
-    failed = 0
+    n_read = failed = 0
     for name in modules:
         module = _imported(name)
         if module is None:
             failed += 1
             continue
+        n_read += 1
         found += _of_module(module)
-    return Documentation(tuple(_distinct(found)), len(modules) - failed, failed)
+        if submodules:
+            below, n_missing = _below(module)
+            n_read += len(below)
+            failed += n_missing
+            found += [pair for each in below for pair in _of_module(each)]
+    return Documentation(tuple(_distinct(found)), n_read, failed)
 
 
 def held_out(module: str) -> bool:
@@ -126,6 +159,29 @@ def preference_record(pair: Pair, rejected: str) -> dict[str, Any]:
     }
 
 
+def search_pairs() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Lines of an embedding file, to train on and held out by module: each sentence with the name and signature that
+    it documents, submodules among them."""
+    everything = pairs(submodules=True).pairs
+    train, test = ([p for p in everything if held_out(p.module) is out] for out in (False, True))
+    return [search_record(p) for p in train], [search_record(p) for p in test]
+
+
+def search_record(pair: Pair) -> dict[str, Any]:
+    """The pair as one line of an embedding file: the sentence searches, name and signature are found."""
+    return {"anchor": pair.sentence, "positive": f"{pair.name}{pair.signature}"}
+
+
+def labelled() -> list[dict[str, Any]]:
+    """Lines of a classification file: each sentence with the field of its module, by name; submodules among them.
+
+    To be held out at random, never by module: the module is what decides the field.
+    """
+    field_of = {module: field for field, modules in FIELDS.items() for module in modules.split()}
+    found = pairs(submodules=True).pairs
+    return [{"text": pair.sentence, "label": field_of[pair.module]} for pair in found if pair.module in field_of]
+
+
 def _imported(name: str) -> ModuleType | None:
     """The module, quietly; None when it cannot be imported here (a missing system library, say)."""
     quiet = io.StringIO()
@@ -148,6 +204,21 @@ def _of_module(module: ModuleType) -> Iterator[Pair]:
             yield from _pair(module, f"{module.__name__}.{name}", thing)
 
 
+def _below(package: ModuleType) -> tuple[list[ModuleType], int]:
+    """The package's public submodules, and how many could not be imported here."""
+    found: list[ModuleType] = []
+    failed = 0
+    for info in pkgutil.walk_packages(getattr(package, "__path__", []), f"{package.__name__}.", onerror=lambda _: None):
+        if any(part.startswith("_") or part in TESTS for part in info.name.split(".")):
+            continue
+        module = _imported(info.name)
+        if module is None:
+            failed += 1
+        else:
+            found.append(module)
+    return found, failed
+
+
 def _members(owner: Any) -> Iterator[tuple[str, Any]]:
     for name in sorted(vars(owner)):
         if name.startswith("_"):
@@ -162,11 +233,12 @@ def _members(owner: Any) -> Iterator[tuple[str, Any]]:
 
 def _pair(module: ModuleType, name: str, thing: Any) -> Iterator[Pair]:
     home = getattr(thing, "__module__", None)
-    if isinstance(home, str) and home.split(".")[0] != module.__name__:
+    top = module.__name__.split(".")[0]
+    if isinstance(home, str) and home.split(".")[0] != top:
         return
     sentence = _first_sentence(getattr(thing, "__doc__", None))
     if sentence is not None:
-        yield Pair(module.__name__, name, _signature(thing), sentence)
+        yield Pair(top, name, _signature(thing), sentence)
 
 
 def _signature(thing: Any) -> str:
