@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from tunesmith.base_models.weights import HEAD_BYTES, check_file
 from tunesmith.schemas.errors import Internal
-from tunesmith.schemas.training import TrainingResult, TrainingSpec
+from tunesmith.schemas.training import InputFile, TrainingResult, TrainingSpec
 from tunesmith.training import finetune
 from tunesmith.training.progress import ProgressLog
 from tunesmith.training.run import run_job
@@ -58,12 +58,11 @@ def curve(*outs: Path) -> dict[int, float]:
     return found
 
 
-def published(*outs: Path) -> dict[int, dict[str, float]]:
-    """Figures of the published checkpoints by step."""
+def published(*outs: Path) -> dict[int, tuple[dict[str, float], list[dict[str, str]]]]:
+    """Figures and answers of the published checkpoints by step."""
     lines = [json.loads(line) for out in outs for line in (out / "progress.jsonl").read_text().splitlines()]
-    return {
-        line["step"]: line["metrics"] for line in lines if line["type"] == "checkpoint" and line["kind"] == "published"
-    }
+    told = [line for line in lines if line["type"] == "checkpoint" and line["kind"] == "published"]
+    return {line["step"]: (line["metrics"], line["answers"]) for line in told}
 
 
 def newest_resume(out: Path) -> Path:
@@ -105,6 +104,39 @@ def test_a_lora_run_resumes_to_the_same_adapter(chat_spec: MakeSpec, tmp_path: P
     expected, found = (
         load_file(tmp_path / name / "model" / "adapter_model.safetensors") for name in ("whole", "second")
     )
+    assert all(torch.equal(expected[name], found[name]) for name in expected)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"method": "dpo"},
+        {"method": "dpo", "adaptation": "full"},
+        {"adaptation": "qlora"},
+        {"adaptation": "qlora", "numbers": {"use_dora": True, "lora_dropout": 0.1}},
+        {"numbers": {"packing": True, "lora_dropout": 0.1}},
+    ],
+    ids=["dpo-lora", "dpo-full", "qlora", "qlora-dora", "packing"],
+)  # fmt: skip
+def test_killed_twice_every_way_of_training_ends_with_the_same_curve_and_weights(
+    chat_spec: MakeSpec, preference_file: InputFile, tmp_path: Path, changed: dict[str, Any]
+) -> None:
+    if "method" in changed:
+        changed = changed | {"training_file": preference_file}
+    spec = chat_spec(**changed)
+    whole = run(spec, tmp_path / "whole")
+    outs = [tmp_path / "first", tmp_path / "second", tmp_path / "third"]
+    for out, looks in zip(outs[:2], (4, 6), strict=True):
+        with pytest.raises(Stopped):
+            run(spec, out, SwitchAt(looks))
+        spec = spec.model_copy(update={"resume_path": str(newest_resume(out))})
+    third = run(spec, outs[2])
+
+    assert all(curve(out) for out in outs)
+    assert curve(*outs) == curve(tmp_path / "whole")
+    assert [c.model_dump() for c in third.comparisons] == [c.model_dump() for c in whole.comparisons]
+    name = "model.safetensors" if changed.get("adaptation") == "full" else "adapter_model.safetensors"
+    expected, found = (load_file(out / "model" / name) for out in (tmp_path / "whole", outs[2]))
     assert all(torch.equal(expected[name], found[name]) for name in expected)
 
 

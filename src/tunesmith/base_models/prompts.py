@@ -146,8 +146,8 @@ def sequence_from_ids(tokenizer: "PreTrainedTokenizerBase", entry: BaseModelEntr
     if entry.prompt_format == "fasta60":
         return "".join(cast(str, tokenizer.decode(kept, skip_special_tokens=True)).split())
     skipped = (tokenizer.bos_token_id, tokenizer.pad_token_id)
-    tokens = cast("list[str]", tokenizer.convert_ids_to_tokens([i for i in kept if i not in skipped]))
-    return "".join("X" if token == tokenizer.unk_token else token for token in tokens)
+    tokens = cast("list[str | None]", tokenizer.convert_ids_to_tokens([i for i in kept if i not in skipped]))
+    return "".join("X" if token is None or token == tokenizer.unk_token else token for token in tokens)
 
 
 def sequence_end_id(tokenizer: "PreTrainedTokenizerBase", entry: BaseModelEntry) -> int:

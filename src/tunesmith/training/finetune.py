@@ -19,10 +19,12 @@ from tunesmith.schemas.shape import Adaptation
 from tunesmith.schemas.training import TrainingResult, TrainingSpec
 from tunesmith.training import checkpoints
 from tunesmith.training.adapters import prepare, round_to_stored_type, save_model
+from tunesmith.training.answers import Answers
 from tunesmith.training.as_served import IN_FOUR_BITS, ON_PLAIN_BASE, score_as_served
 from tunesmith.training.base_model import Base
 from tunesmith.training.batches import divided, micro_batch_size
 from tunesmith.training.files import write_folder, write_whole
+from tunesmith.training.health import Bounds
 from tunesmith.training.look import Look
 from tunesmith.training.model_card import model_card
 from tunesmith.training.objective import Columns, Proof
@@ -143,6 +145,9 @@ def _train(run: Run, base: Base, plan: Plan, model: Any, memory: Memory, look: L
         probe=look.at_a_few if plan.held_out else None,
         full=look.at_all_in_sum if plan.held_out else None,
         full_takes_s=look.took_s,
+        answers=Answers(model, base, plan, run.spec.task, look.stop).ask if plan.held_out else None,
+        bounds=Bounds(plan.total_steps, plan.numbers.batch_size, plan.numbers.max_grad_norm),
+        base_loss=_held_out_loss(plan, memory),
     )
     callback = LoopCallback(watch)
     longest = max(row.length for row in plan.rows)
@@ -170,6 +175,12 @@ def _train(run: Run, base: Base, plan: Plan, model: Any, memory: Memory, look: L
     with run.switch.deferred(), trainer.kept_on_stop():
         trainer.train(resume_from_checkpoint=run.spec.resume_path)
     return trainer
+
+
+def _held_out_loss(plan: Plan, memory: Memory) -> float | None:
+    """The base's; None when nothing is held out."""
+    before = [np.array(lists, dtype=np.float64) for lists in memory.before.values()]
+    return plan.objective.figures(before).loss if before else None
 
 
 def _smaller(run: Run, plan: Plan, micro: int) -> int:

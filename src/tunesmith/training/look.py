@@ -35,7 +35,7 @@ class Look:
             plan, objective = self._plan, self._objective
             rows = [*plan.rows, *(row for rows in plan.held_out.values() for row in rows)]
             with self._still():
-                objective.begin(self._model, plan.numbers, rows, self._precision, self._stop)
+                objective.begin(self._model, plan.numbers, rows, self._precision, self.stop)
 
     def at_all(self) -> dict[str, Columns]:
         began = time.monotonic()
@@ -56,7 +56,7 @@ class Look:
 
     def _score(self, rows: Sequence[Any]) -> Columns:
         with self._still():
-            return self._objective.score(self._model, rows, self._precision, self._stop)
+            return self._objective.score(self._model, rows, self._precision, self.stop)
 
     @contextmanager
     def _still(self) -> Generator[None]:
@@ -69,6 +69,7 @@ class Look:
         finally:
             self._model.train(was_training)
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
+        """Raises Stopped when the run was asked to stop."""
         if self._switch.asked:
             raise Stopped

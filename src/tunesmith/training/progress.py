@@ -3,14 +3,17 @@ person on stdout."""
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
+from tunesmith.schemas.datasets import Checkup
 from tunesmith.schemas.training import (
+    CheckpointAnswer,
     MetricPoint,
     ResolvedHyperparameters,
     RunCheckpoint,
+    RunCheckup,
     RunEvent,
     RunMessage,
     RunMetrics,
@@ -62,10 +65,22 @@ class ProgressLog:
         _log(f"step {step}/{total_steps}  {shown}{left}")
 
     def checkpoint(
-        self, kind: Literal["resume", "published"], step: int, path: str, metrics: dict[str, float] | None = None
+        self,
+        kind: Literal["resume", "published"],
+        step: int,
+        path: str,
+        metrics: dict[str, float] | None = None,
+        answers: Sequence[CheckpointAnswer] = (),
     ) -> None:
-        self._write(RunCheckpoint(kind=kind, step=step, path=path, metrics=metrics or {}))
+        self._write(RunCheckpoint(kind=kind, step=step, path=path, metrics=metrics or {}, answers=list(answers)))
         _log(f"{kind} checkpoint of step {step} in {path}")
+
+    def checkup(self, checkup: Checkup) -> None:
+        """What was found in the data; findings that a person should look at are events too."""
+        self._write(RunCheckup(checkup=checkup))
+        for finding in checkup.findings:
+            if finding.level != "info":
+                self.message(f"{finding.message} {finding.fix}", level=finding.level)
 
     def message(self, text: str, *, level: Level = "info") -> None:
         self._write(RunMessage(event=RunEvent(at=self._clock(), level=level, message=text[:4096])))
@@ -74,7 +89,7 @@ class ProgressLog:
     def close(self) -> None:
         self._file.close()
 
-    def _write(self, line: RunPhase | RunStarted | RunMetrics | RunCheckpoint | RunMessage) -> None:
+    def _write(self, line: RunPhase | RunStarted | RunMetrics | RunCheckpoint | RunMessage | RunCheckup) -> None:
         self._file.write(line.model_dump_json().encode() + b"\n")
 
 

@@ -5,13 +5,16 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from transformers import TrainerCallback
 
 from tunesmith.schemas.errors import Invalid
+from tunesmith.schemas.training import CheckpointAnswer
 from tunesmith.training import checkpoints
+from tunesmith.training.health import Bounds, Health
 from tunesmith.training.objective import HeldOutFigures
 from tunesmith.training.progress import ProgressLog
 from tunesmith.training.stopping import StopSwitch
@@ -43,6 +46,12 @@ class Watch:
     probe: Callable[[], HeldOutFigures] | None = None
     full: Callable[[], HeldOutFigures] | None = None
     full_takes_s: float = 0.0
+    answers: Callable[[], list[CheckpointAnswer]] | None = None
+    """What the model answers now to a few held-out prompts."""
+    bounds: Bounds | None = None
+    """The run as the rules of its health see it; None to leave them out."""
+    base_loss: float | None = None
+    """Over the held-out records, before the first step."""
     clock: Clock = time.monotonic
 
 
@@ -57,6 +66,7 @@ class LoopCallback(TrainerCallback):
         self._began = watch.clock()
         self._saved_at = watch.clock()
         self._duration_before = 0.0
+        self._health: Health | None = None
         self._recent: deque[tuple[int, float]] = deque(maxlen=SPEED_WINDOW_STEPS)
         self._tokens_seen = 0
 
@@ -64,12 +74,21 @@ class LoopCallback(TrainerCallback):
         now = self._watch.clock()
         self._began = self._saved_at = self._step_began = now
         self._duration_before = self.trainer.memory.duration_s
+        self._judge()
         # What earlier attempts have done, roughly: only the time left is told from it.
         self._tokens_seen = round(self._watch.total_tokens * state.global_step / max(1, self._watch.total_steps))
         if state.global_step == 0:
             self.trainer.remember_rng()
         elif self._is_epoch_end(state) and self.trainer.memory.published_step < state.global_step:
             self._end_of_epoch(state)  # the stop came between the epoch's last step and its publication
+
+    def _judge(self) -> None:
+        """Health goes on with what an earlier attempt has seen."""
+        watch, memory = self._watch, self.trainer.memory
+        if watch.bounds is not None:
+            warn = partial(watch.progress.message, level="warn")
+            self._health = Health(watch.bounds, warn, memory.health)
+            self._health.begin(watch.base_loss)
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self.trainer.order.epoch = state.global_step // self._watch.steps_per_epoch
@@ -116,6 +135,9 @@ class LoopCallback(TrainerCallback):
         memory.duration_s = self._duration_before + now - self._began
         memory.train_loss = float(counts.loss_sum) / max(1, counts.units)
         _check_finite(memory.train_loss, state.global_step, learning_rate)
+        if self._health is not None:
+            self._health.step(state.global_step, memory.train_loss, grad_norm)
+            memory.health = self._health.remember()
         values = {
             "train_loss": memory.train_loss,
             "train_mean_token_accuracy": int(counts.correct) / max(1, counts.units),
@@ -148,22 +170,28 @@ class LoopCallback(TrainerCallback):
         return -(-state.global_step // self._watch.steps_per_epoch)
 
     def _end_of_epoch(self, state: Any) -> None:
-        """Held-out loss over all records, and a checkpoint that can be served."""
+        """Held-out loss over all records, and a checkpoint that can be served, with what it answers."""
         watch, step = self._watch, state.global_step
-        figures: dict[str, float] = {"train_loss": self.trainer.memory.train_loss}
+        memory = self.trainer.memory
+        figures: dict[str, float] = {"train_loss": memory.train_loss}
+        began = watch.clock()
         if watch.full is not None:
-            began = watch.clock()
             seen = watch.full()
-            watch.full_takes_s = watch.clock() - began
             full = {"full_valid_loss": seen.loss, "full_valid_mean_token_accuracy": seen.accuracy}
             figures |= full
+            if self._health is not None:
+                self._health.held_out(step, seen.loss)
             eta_s = self._eta_s(state, after_evaluation=True)
             watch.progress.metrics(step, full, total_steps=watch.total_steps, eta_s=eta_s)
+        answers = watch.answers() if watch.answers is not None else []
+        watch.full_takes_s = watch.clock() - began
         path = f"checkpoints/published-{step}"
         watch.publish(watch.out / path)
-        watch.progress.checkpoint("published", step, path, figures)
+        watch.progress.checkpoint("published", step, path, figures, answers)
         checkpoints.keep_newest(watch.out / "checkpoints", "published", checkpoints.KEPT_PUBLISHED)
-        self.trainer.memory.published_step = step
+        memory.published_step = step
+        if self._health is not None:
+            memory.health = self._health.remember()
 
     def _is_epoch_end(self, state: Any) -> bool:
         return state.global_step > 0 and state.global_step % self._watch.steps_per_epoch == 0
