@@ -43,18 +43,14 @@ def preferences(folder: Path, quick: bool) -> Files:
 
 def pairs(folder: Path, quick: bool) -> Files:
     """A sentence and the name and signature that it documents, of all pairs; whole modules held out."""
-    everything = [_search_pair(pair) for pair in documentation.pairs().pairs]
-    held_out = [documentation.held_out(pair.module) for pair in documentation.pairs().pairs]
-    train = [record for record, out in zip(everything, held_out, strict=True) if not out]
-    test = [record for record, out in zip(everything, held_out, strict=True) if out]
-    return _both(folder, *(_some(part, 200) if quick else part for part in (train, test)))
+    train, held_out = documentation.search_pairs()
+    return _both(folder, *(_some(part, 200) if quick else part for part in (train, held_out)))
 
 
 def labelled(folder: Path, quick: bool) -> Files:
     """Sentences with the field that their module belongs to. Held out at random by the run, since the module is what
     decides the field."""
-    records = list(documentation.labelled())
-    return Files(_jsonl(folder / "train.jsonl", _some(records, 260 if quick else 1300)))
+    return Files(_jsonl(folder / "train.jsonl", _some(documentation.labelled(), 260 if quick else 1300)))
 
 
 def family(name: str) -> Write:
@@ -70,10 +66,6 @@ def family(name: str) -> Write:
         return Files(_input(path, "fasta"))
 
     return write
-
-
-def _search_pair(pair: documentation.Pair) -> dict[str, Any]:
-    return {"anchor": pair.sentence, "positive": f"{pair.name}{pair.signature}"}
 
 
 def _some(records: list[Any], n: int) -> list[Any]:

@@ -8,7 +8,7 @@ gradients, AdamW's two moments, activations of one micro-batch, logits. Needs no
 import math
 from dataclasses import dataclass
 
-from tunesmith.base_models.costs import Costs, ModelShape, load_costs, speedup
+from tunesmith.base_models.costs import Costs, ModelShape, activation_bytes, load_costs, speedup
 from tunesmith.schemas.shape import Adaptation, Task, TrainingMethod
 from tunesmith.schemas.training import ResolvedHyperparameters
 
@@ -18,6 +18,12 @@ SCORE_TOKENS = 4096
 """As training/language_modelling.py has it: padded tokens of a batch that is scored."""
 RECOMPUTE_ABOVE = 1_000_000_000
 """As training/trainer.py has it: weights above which a GPU computes activations twice instead of keeping them."""
+PROMPTS = 4
+ANSWER_TOKENS = 40
+"""Of training/answers.py, which stops at 64 or where the answer ends; and after MOST_ANSWERS_S in all."""
+MOST_ANSWERS_S = 20.0
+PROBE_TOKENS = 28
+"""Of training/probes.py."""
 PADDING = 1.06
 """Padded tokens over real ones, with rows of like length in a batch."""
 ROWS = {TrainingMethod.DPO: 2}
@@ -112,7 +118,9 @@ def _memory(work: Workload, machine: Machine, micro: int, costs: Costs) -> dict[
     held = _held_parts(work, machine, costs)
     step = _step_bytes(work, machine, micro, costs)
     score = _score_bytes(work, costs)
-    return held | {"a step": max(step, score), "heap": costs.heap_share * max(step, score)}
+    # Batches of ever other lengths leave holes in the heap, which grows towards a share of what a step needs.
+    holes = costs.heap_share * (1 - math.exp(-work.steps / costs.heap_steps)) * step
+    return held | {"a step": max(step, score), "heap": 0.1 * step if machine.on_gpu else holes}
 
 
 def _held(work: Workload, machine: Machine, costs: Costs) -> float:
@@ -143,9 +151,10 @@ def trainable_parameters(work: Workload) -> float:
 def _step_bytes(work: Workload, machine: Machine, micro: int, costs: Costs) -> float:
     rows = micro * ROWS.get(work.method, 1)
     tokens = rows * work.longest_tokens
-    kept = costs.adaptations[work.adaptation].activation_bytes * work.shape.elements
+    each = activation_bytes(work.shape, work.adaptation)
+    kept = each * work.shape.elements
     if machine.on_gpu and work.shape.parameters > RECOMPUTE_ABOVE:
-        kept = 4.0 * work.shape.elements + costs.adaptations[work.adaptation].activation_bytes * work.shape.width
+        kept = 4.0 * work.shape.elements + each * work.shape.width  # each layer's input, and one layer's activations
     return tokens * (kept + work.trained_share * costs.logit_bytes * _head(work))
 
 
@@ -164,8 +173,8 @@ def _head(work: Workload) -> int:
 
 def _time(work: Workload, machine: Machine, costs: Costs) -> dict[str, float]:
     epochs = work.numbers.n_epochs
-    # Before, at each epoch's end, and once more where the last look was at weights that were then rounded.
-    looks = 1 + epochs + (work.adaptation is Adaptation.FULL) if work.n_held_out else 0
+    # Before, at each epoch's end, and once more where the last look was at weights that are not those served.
+    looks = 1 + epochs + (work.adaptation is not Adaptation.LORA) if work.n_held_out else 0
     evaluated = looks * work.n_held_out * work.mean_tokens
     if work.method is TrainingMethod.DPO:
         evaluated += (work.n_train + work.n_held_out) * work.mean_tokens  # what the base gives each answer, once
@@ -174,7 +183,9 @@ def _time(work: Workload, machine: Machine, costs: Costs) -> dict[str, float]:
         "start": (costs.gpu_start_s if machine.on_gpu else costs.start_s) + costs.start_s_per_billion * billions,
         "splitting": work.n_aligned**2 / 2 * (work.mean_tokens / 300) ** 2 / costs.alignments_per_s,
         "evaluating": _seconds(work, machine, evaluated, forward_only=True),
-        "training": _seconds(work, machine, work.tokens) + (costs.gpu_step_s * work.steps if machine.on_gpu else 0.0),
+        "training": _seconds(work, machine, work.tokens) + work.steps * _step_s(work, machine, costs),
+        "answering": _answers_s(work, machine, costs),
+        "proving": costs.prove_s,
         "saving": (epochs + 1) * _saved_bytes(work) / costs.save_bytes_per_s,
     }
 
@@ -190,6 +201,21 @@ def _seconds(work: Workload, machine: Machine, tokens: float, *, forward_only: b
     elements_per_s = costs.forward_elements_per_s if forward_only else adapted.cpu_elements_per_s
     seconds = flops / costs.cpu_flops + passes * work.shape.elements / elements_per_s
     return seconds / speedup(machine.cpu_count)
+
+
+def _answers_s(work: Workload, machine: Machine, costs: Costs) -> float:
+    """Greedy answers to a few held-out prompts, of models that write: at each epoch's end, and when all is done."""
+    if work.task not in (Task.CHAT, Task.PROTEIN) or not work.n_held_out:
+        return 0.0
+    token_s = costs.decode_s_per_layer * work.shape.layers
+    token_s += 0.0 if machine.on_gpu else costs.decode_s_per_weight * work.shape.parameters
+    each = min(MOST_ANSWERS_S, PROMPTS * ANSWER_TOKENS * token_s)
+    return work.numbers.n_epochs * each + PROMPTS * PROBE_TOKENS * token_s
+
+
+def _step_s(work: Workload, machine: Machine, costs: Costs) -> float:
+    """Of each optimiser step, whatever its tokens: a GPU's launches, a CPU's pass over weights and moments."""
+    return costs.gpu_step_s if machine.on_gpu else costs.optimiser_s_per_weight * trainable_parameters(work)
 
 
 def _flops_per_token(work: Workload, *, forward_only: bool) -> float:

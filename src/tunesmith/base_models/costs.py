@@ -31,6 +31,8 @@ class ModelShape:
     body_parameters: int
     """Weights that every token goes through: all but the tables of the vocabulary."""
     parameters: int
+    architecture: str
+    """As transformers names it."""
     known: bool
 
     @property
@@ -41,12 +43,12 @@ class ModelShape:
 
 @dataclass(frozen=True)
 class AdaptationCosts:
-    """Constants of one way to train, for each token and each unit of width times depth."""
+    """Constants of one way to train; those of tokens are for each unit of width times depth."""
 
     cpu_elements_per_s: float
     """On one core, forward and backward, beside the matrix products."""
-    activation_bytes: float
-    """Kept for the backward pass."""
+    adapter_bytes: float
+    """Kept for the backward pass through adapters, beside what the architecture keeps."""
     bytes_per_weight: float
     """Resident for each weight of the base, casts included."""
 
@@ -88,14 +90,20 @@ class Costs:
     save_bytes_per_s: float
     download_bytes_per_s: float
     logit_bytes: float
+    optimiser_s_per_weight: float
+    prove_s: float
+    decode_s_per_layer: float
+    decode_s_per_weight: float
     expand_s: float
     heap_share: float
+    heap_steps: float
     gpu_context_bytes: float
     gpu_start_s: float
     gpu_step_s: float
     usual_gpu_flops: float
     bounds: dict[str, float]
     text: TextCosts
+    activation_bytes: dict[str, float]
     adaptations: dict[Adaptation, AdaptationCosts]
     gpus: list[GpuClass]
     recorded: list[RecordedError]
@@ -117,10 +125,12 @@ def shape_of(entry: BaseModelEntry, models_dir: Path | None = None) -> ModelShap
         width = max(64, round((WIDTH_OVER_DEPTH * entry.parameters / 12) ** (1 / 3)))
         layers = max(1, round(width / WIDTH_OVER_DEPTH))
         body = max(1, entry.parameters - USUAL_VOCABULARY * width)
-        return ModelShape(width, layers, USUAL_VOCABULARY, max(body, entry.parameters // 2), entry.parameters, False)
+        body = max(body, entry.parameters // 2)
+        return ModelShape(width, layers, USUAL_VOCABULARY, body, entry.parameters, entry.architecture, known=False)
     tables = known["vocabulary"] * known["width"] * known.get("tables", 1)
     body = max(entry.parameters - tables, entry.parameters // 10)
-    return ModelShape(known["width"], known["layers"], known["vocabulary"], body, entry.parameters, True)
+    width, layers, vocabulary = known["width"], known["layers"], known["vocabulary"]
+    return ModelShape(width, layers, vocabulary, body, entry.parameters, entry.architecture, known=True)
 
 
 def folder_on_this_machine(entry: BaseModelEntry, models_dir: Path | None) -> Path | None:
@@ -153,6 +163,13 @@ def _from_config(entry: BaseModelEntry, models_dir: Path | None) -> dict[str, in
         "tables": 1 if config.get("tie_word_embeddings", True) else 2,
     }
     return cast("dict[str, int]", found) if all(isinstance(v, int) and v > 0 for v in found.values()) else None
+
+
+def activation_bytes(shape: ModelShape, adaptation: Adaptation) -> float:
+    """Kept for the backward pass, for each token and each unit of width times depth."""
+    costs = load_costs()
+    kept = costs.activation_bytes.get(shape.architecture, costs.activation_bytes["other"])
+    return kept + costs.adaptations[adaptation].adapter_bytes
 
 
 def speedup(cores: int) -> float:

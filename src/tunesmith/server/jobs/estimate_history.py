@@ -57,7 +57,12 @@ class Correction:
 
     def time(self, calculated: Bill, fetch_s: float) -> Range:
         """Seconds; starting and fetching are not corrected by the speed of training."""
-        fixed = calculated.time["start"] + calculated.time["saving"]
+        fixed = (
+            calculated.time["start"]
+            + calculated.time["saving"]
+            + calculated.time["proving"]
+            + calculated.time["answering"]
+        )
         value = fixed + (calculated.time_s - fixed) * self.time_factor
         high = value * self.time_bound + 2 * fetch_s
         low = value / self.time_bound + fetch_s / 2

@@ -11,10 +11,8 @@ from tunesmith.schemas.models import BaseModelEntry, BundledSource, FolderSource
 from tunesmith.schemas.shape import Adaptation, Task
 from tunesmith.schemas.worker import Capabilities
 from tunesmith.server.jobs.estimate_history import Correction
-from tunesmith.server.jobs.tables import WorkerRow
+from tunesmith.server.jobs.tables import CONNECTED, WorkerRow
 
-CONNECTED = dt.timedelta(seconds=120)
-"""A waiting worker asks for work at least once a minute."""
 USABLE = 0.92
 """Share of a machine's memory that a run may take."""
 NEEDED = ("torch", "transformers", "peft")

@@ -7,8 +7,7 @@ from tunesmith.schemas.errors import SpecInvalid
 from tunesmith.schemas.shape import Adaptation, Task
 from tunesmith.server.accounts.auth import Caller
 from tunesmith.server.accounts.scope import at_service
-from tunesmith.server.jobs.estimate_workers import CONNECTED
-from tunesmith.server.jobs.tables import JobRow, WorkerRow
+from tunesmith.server.jobs.tables import CONNECTED, JobRow, WorkerRow
 
 TASKS = (Task.CHAT, Task.PROTEIN)
 """What QLoRA trains; encoders are small, and four bits would save nothing."""

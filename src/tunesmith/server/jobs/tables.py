@@ -12,6 +12,8 @@ from tunesmith.server.db import Base
 
 NOW = text("tunesmith_now()")
 ZERO = text("0")
+CONNECTED = dt.timedelta(seconds=120)
+"""A worker that was heard of so lately is there: a waiting one asks for work at least once a minute."""
 
 
 class JobRow(Base):
