@@ -24,7 +24,8 @@ from tunesmith.base_models.catalog import load_catalog
 from tunesmith.base_models.fetch import local_folder
 from tunesmith.base_models.load import load_tokenizer
 from tunesmith.base_models.prompts import sequence_training_ids
-from tunesmith.schemas.records import RESIDUES, SequenceRecord
+from tunesmith.records.fasta import RESIDUES
+from tunesmith.schemas.records import SequenceRecord
 from tunesmith.schemas.shape import Adaptation, Task
 from tunesmith.schemas.training import InputFile
 from tunesmith.training.base_model import choose_precision

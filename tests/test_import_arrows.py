@@ -34,7 +34,7 @@ MAY_IMPORT = {
     "client": {"records", "schemas"},
     "worker": {"client", "schemas"},
     "training": {"base_models", "records", "schemas"},
-    "engines": {"base_models", "client", "schemas"},
+    "engines": {"base_models", "client", "records", "schemas"},
     "demo": {"base_models", "client", "records", "schemas"},
     "cli": {"base_models", "client", "demo", "records", "schemas"},
 }

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 from tunesmith.demo import documentation
-from tunesmith.schemas.records import parse_json_line
+from tunesmith.records.json_lines import parse_json_line
 
 
 def test_thousands_of_distinct_sentences_come_from_this_interpreter():

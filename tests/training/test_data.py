@@ -9,9 +9,11 @@ from transformers import PreTrainedTokenizerFast
 
 from tunesmith.base_models.load import load_tokenizer
 from tunesmith.base_models.prompts import PLAIN_TEMPLATE, chat_prompt_ids
+from tunesmith.records.fasta import parse_sequence
+from tunesmith.records.json_lines import parse_json_line
 from tunesmith.schemas.errors import RecordInvalid
 from tunesmith.schemas.models import BaseModelEntry, FolderSource
-from tunesmith.schemas.records import parse_json_line, parse_sequence
+from tunesmith.schemas.records import Message, PreferenceRecord
 from tunesmith.schemas.shape import Task
 from tunesmith.schemas.training import InputFile
 from tunesmith.training.data import UNTRAINED, TokenRow, chat_row, read_records, rows_of, sequence_row
@@ -88,6 +90,49 @@ def test_a_template_that_rewrites_earlier_turns_is_told_with_the_record(tokenize
     )
     with pytest.raises(RecordInvalid, match=r"Record 1: .*rewrites earlier turns"):
         rows_of([two], forgetful, any_entry("text"), 100)
+
+
+TOOLS_TEMPLATE = (
+    "{% if tools %}tools:{% for t in tools %} {{ t.function.name }}{% endfor %}\n{% endif %}"
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}"
+    "{% for c in m.tool_calls or [] %}[{{ c.function.name }} {{ c.function.arguments.x }}]{% endfor %}<|im_end|>\n"
+    "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+USES_TOOLS = (
+    '{"messages":[{"role":"user","content":"add"},'
+    '{"role":"assistant","tool_calls":[{"id":"1","type":"function",'
+    '"function":{"name":"sum","arguments":"{\\"x\\": 2}"}}]},'
+    '{"role":"tool","tool_call_id":"1","content":"4"},'
+    '{"role":"assistant","content":"unwanted","weight":0},'
+    '{"role":"user","content":"so"},{"role":"assistant","content":"four"}],'
+    '"tools":[{"type":"function","function":{"name":"sum","parameters":{}}}]}'
+)
+
+
+def test_a_call_of_a_tool_is_trained_and_what_the_tool_says_is_read(tokenizer: PreTrainedTokenizerFast) -> None:
+    able = copy.deepcopy(tokenizer)
+    able.chat_template = TOOLS_TEMPLATE
+    row = chat_row(record(USES_TOOLS), able)
+    assert trained_text(row, able) == "[sum 2]<|im_end|>four<|im_end|>"
+    text = able.decode(row.input_ids)
+    assert text.startswith("tools: sum")
+    assert "<|im_start|>tool\n4<|im_end|>" in text
+
+
+def test_a_template_without_tools_is_told_with_the_record(tokenizer: PreTrainedTokenizerFast) -> None:
+    plain = record('{"instruction":"a","output":"the cat"}')
+    with pytest.raises(RecordInvalid, match=r"Record 2: The model's chat template does not take tools") as caught:
+        rows_of([plain, record(USES_TOOLS)], tokenizer, any_entry("text"), 100)
+    assert caught.value.line == 2
+
+
+def test_a_pair_of_answers_is_no_conversation_and_the_method_for_it_is_told(
+    tokenizer: PreTrainedTokenizerFast,
+) -> None:
+    answers = (Message("assistant", "a"), Message("assistant", "b"))
+    pair = PreferenceRecord((Message("user", "q"),), *answers)
+    with pytest.raises(RecordInvalid, match=r"Record 1: .*method dpo"):
+        rows_of([pair], tokenizer, any_entry("text"), 100)
 
 
 def test_a_sequence_has_loss_on_all_but_its_begin_and_unknown_residues(gpt2: BaseModelEntry) -> None:

@@ -9,8 +9,8 @@ import torch
 from transformers import PreTrainedTokenizerFast
 
 from tunesmith.base_models.load import load_model
+from tunesmith.records.json_lines import parse_json_line
 from tunesmith.schemas.models import BaseModelEntry, Comparison, FolderSource
-from tunesmith.schemas.records import parse_json_line
 from tunesmith.training.base_model import Precision
 from tunesmith.training.data import UNTRAINED, TokenRow, chat_row
 from tunesmith.training.evaluate import SetName, compare, exp_ratio, mean, ratio

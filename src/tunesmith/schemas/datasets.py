@@ -1,6 +1,6 @@
 """Files and what was found in them."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -44,8 +44,9 @@ class Finding(Shape):
     """One thing that the check-up found: how many records it concerns, what it means and what to do."""
 
     code: str
-    """exact_duplicates, near_duplicates, train_test_overlap, truncated, imbalanced_labels, likely_secrets,
-    personal_data, empty_text, ..."""
+    """exact_duplicates, near_duplicates, train_test_overlap, truncated, one_label, rare_labels, imbalanced_labels,
+    similar_labels, conflicting_labels, likely_secrets, personal_data, very_short, very_long, one_character,
+    answer_repeats_prompt, same_texts, nucleotides, other_separator, ..."""
     level: Literal["info", "warn", "error"] = "warn"
     count: int
     share: float
@@ -103,7 +104,8 @@ class FileReport(Shape):
     """What the line checks found while the file streamed in.
 
     `faults` lists the first hundred; `n_faults` counts all. `duplicates` counts records whose content stood before,
-    exactly up to 1.5 million distinct ones. A file of another purpose than fine-tune is not checked and has no kind.
+    exactly up to 1.5 million distinct ones. `findings` are hints, of good records: none refuses a file or fails a job.
+    A file of another purpose than fine-tune is not checked and has no kind.
     """
 
     object: Literal["file.report"] = "file.report"
@@ -131,12 +133,17 @@ class RecordMessage(Shape):
     role: str
     content: str
     trained: bool
+    tool_calls: list[dict[str, Any]] | None = None
+    """OpenAI's tool calls of an assistant message."""
+    tool_call_id: str | None = None
 
 
 class FileRecord(Shape):
     """One record of a file as training reads it, or the fault that keeps it from being read.
 
-    `messages` of a text record, `sequence` with its `name` of a FASTA entry.
+    `messages` of a chat (of a preference they are its prompt, with the two answers in `preferred` and `rejected`),
+    `text` and `labels` of a classified text, `texts` with their `score` of one for embeddings, `sequence` with its
+    `name`, and `labels` where it has any, of a protein.
     """
 
     id: str
@@ -145,6 +152,16 @@ class FileRecord(Shape):
     line: int
     kind: RecordKind | None = None
     messages: list[RecordMessage] | None = None
+    preferred: RecordMessage | None = None
+    rejected: RecordMessage | None = None
+    tools: list[dict[str, Any]] | None = None
+    """OpenAI's tools of a chat."""
+    text: str | None = None
+    labels: list[str] | None = None
+    texts: list[str] | None = None
+    """A sentence alone, a pair, or anchor, positive and negatives."""
+    score: float | None = None
+    """How alike the two texts are, 0-1."""
     name: str | None = None
     description: str | None = None
     sequence: str | None = None

@@ -1,16 +1,17 @@
 """Records from the input files, and the rows of tokens that training sees.
 
-Records are read by `schemas/records.py`, the same as at upload. A row is input_ids (T,) and labels (T,): labels repeat
+Records are read by `records/read.py`, the same as at upload. A row is input_ids (T,) and labels (T,): labels repeat
 the token where it carries loss and are -100 where it does not; the model's shift by one happens in the loss.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from tunesmith.base_models.errors import PromptUnsupported
 from tunesmith.base_models.prompts import render_chat, sequence_training_ids
+from tunesmith.records import read
 from tunesmith.schemas.errors import RecordInvalid
 from tunesmith.schemas.models import BaseModelEntry
 from tunesmith.schemas.records import (
@@ -19,8 +20,6 @@ from tunesmith.schemas.records import (
     Message,
     Record,
     SequenceRecord,
-    parse_json_line,
-    parse_sequence,
 )
 from tunesmith.schemas.shape import Task
 from tunesmith.schemas.training import InputFile, ResolvedHyperparameters
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
 
 UNTRAINED = -100
 Row = TypeVar("Row")
-_BOM = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True)
@@ -60,9 +58,8 @@ class TokenRow:
 
 def read_records(file: InputFile, task: Task) -> list[Record]:
     """All records of the file in order. Raises RecordInvalid at the first bad line, or one of another task."""
-    read = _sequences if file.format == "fasta" else _json_lines
     records: list[Record] = []
-    for line, record in read(file.path):
+    for line, record in read.read_records(file.path, file.format, file.compression):
         if record.kind not in KINDS_OF_TASK[task]:
             raise RecordInvalid(
                 f"Line {line} is a {record.kind} record, which the task {task} does not train on. "
@@ -70,37 +67,7 @@ def read_records(file: InputFile, task: Task) -> list[Record]:
                 line=line,
             )
         records.append(record)
-    if not records:
-        raise RecordInvalid("The file holds no records. Upload one with at least one.")
     return records
-
-
-def _json_lines(path: str) -> Iterator[tuple[int, Record]]:
-    with open(path, "rb") as f:
-        for number, raw in enumerate(f, start=1):
-            text = raw.removeprefix(_BOM).strip() if number == 1 else raw.strip()
-            if text:
-                yield number, parse_json_line(text, number)
-
-
-def _sequences(path: str) -> Iterator[tuple[int, Record]]:
-    header, header_line, parts = "", 0, list[str]()
-    with open(path, encoding="utf-8-sig", errors="replace") as f:
-        for number, line in enumerate(f, start=1):
-            text = line.strip()
-            if text.startswith(">"):
-                if header_line:
-                    yield header_line, parse_sequence(header, "".join(parts), header_line)
-                header, header_line, parts = text[1:], number, []
-            elif text and not text.startswith(";"):
-                if not header_line:
-                    raise RecordInvalid(
-                        f'Line {number} comes before the first FASTA header. Begin each entry with ">" and an id.',
-                        line=number,
-                    )
-                parts.append(text)
-    if header_line:
-        yield header_line, parse_sequence(header, "".join(parts), header_line)
 
 
 def token_rows(base: "Base") -> "RowsOf":
@@ -127,7 +94,7 @@ def rows_of(
             return at_most(max_seq_len, sequence_row(record, tokenizer, entry))
         if isinstance(record, ChatRecord):
             return at_most(max_seq_len, chat_row(record, tokenizer))
-        raise PromptUnsupported(f"a {record.kind} record has no next tokens.")
+        raise PromptUnsupported(f"a {record.kind} record has no one text to learn; pairs of answers take method dpo.")
 
     return each_row(records, row)
 

@@ -79,8 +79,9 @@ def test_bytes_and_open_files_are_taken_as_well_as_paths(sdk):
 @pytest.mark.parametrize(
     ("name", "content", "purpose", "param", "said"),
     [
-        ("a.csv", b"a,b", "fine-tune", "file", "Invalid file format for Fine-Tuning API. Must be .jsonl"),
-        ("a.jsonl.gz", b"\x1f\x8b\x08", "fine-tune", "file", "Unpack it first"),
+        ("a.txt", b"a,b", "fine-tune", "file", "Invalid file format for Fine-Tuning API. Must be .jsonl"),
+        ("a.jsonl.zip", b"PK\x03\x04", "fine-tune", "file", "Unpack it first"),
+        ("a.jsonl.gz", b"\x1f\x8b\x08", "fine-tune", "file", "gzip file ends too early"),
         ("a.csv", b"a,b", "batch", "file", "Invalid file format for Batch API. Must be .jsonl"),
         ("a.jsonl", b"not json", "fine-tune", "file", "Expected file to have JSONL format"),
         ("a.jsonl", b'[\n{"messages": []}\n]', "fine-tune", "file", "Expected file to have JSONL format"),

@@ -166,9 +166,8 @@ async def test_every_record_is_on_one_page_with_its_line(server, upload, limit):
     file = await upload("\ufeff" + CHATS + '\n\n{"messages": 1}\n' + chat(99))
     records = await pages(server, file, limit)
     assert [r["line"] for r in records] == [*range(1, 13), 14, 15]
-    assert records[0]["messages"] == [
-        {"role": "user", "content": "q0", "trained": False}, {"role": "assistant", "content": "a0", "trained": True},
-    ]  # fmt: skip
+    shown = [(m["role"], m["content"], m["trained"]) for m in records[0]["messages"]]
+    assert shown == [("user", "q0", False), ("assistant", "a0", True)]
     assert records[-2]["fault"]["line"] == 14
     assert len({r["id"] for r in records}) == 14
 

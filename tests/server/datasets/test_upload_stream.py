@@ -132,7 +132,7 @@ async def test_an_upload_that_breaks_leaves_nothing(server, stored):
         (form(PURPOSE), "Missing required parameter: 'file'"),
         (form(("file", "a.jsonl", LINE)), "Missing required parameter: 'purpose'"),
         (form(("file", "a.jsonl", LINE), ("purpose", None, b"x")), "Invalid value for 'purpose'"),
-        (form(("file", "a.csv", b"a"), PURPOSE), "Must be .jsonl"),
+        (form(("file", "a.txt", b"a"), PURPOSE), "Must be .jsonl"),
         (form(("file", "a.jsonl", b"no json"), PURPOSE), "Expected file to have JSONL format"),
         (form(("file", None, LINE), PURPOSE), "a file without a name"),
         (form(PURPOSE, ("file", "a.jsonl", LINE), ("file", "b.jsonl", LINE)), "more than one 'file'"),

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tunesmith.records.pieces import MAX_LINE_BYTES, Entries, Lines
 from tunesmith.schemas.errors import Invalid
-from tunesmith.schemas.records import MAX_LINE_BYTES, RecordKind
-from tunesmith.server.datasets.lines import Entries, Lines
+from tunesmith.schemas.records import RecordKind
 from tunesmith.server.datasets.tally import Duplicates, Lengths
 from tunesmith.server.datasets.validation import KEPT_FAULTS, FileCheck
 

@@ -1,15 +1,23 @@
-"""A page of a file's records as training reads them, found by byte offset: no page costs more than the one before."""
+"""A page of a file's records as training reads them, found by byte offset: no page costs more than the one before.
+
+Of a gzip the offset is of the unpacked bytes, and all before it is unpacked again: such a page costs more the later it
+is.
+"""
 
 import asyncio
 import re
 from collections.abc import AsyncIterator
 
-from tunesmith.schemas.datasets import FileFormat, FileRecord, RecordMessage
+from tunesmith.records.pieces import Piece
+from tunesmith.records.read import parse_piece, splitter
+from tunesmith.records.rows import Rows
+from tunesmith.records.tables import Table
+from tunesmith.records.unpacking import Gunzip
+from tunesmith.schemas.datasets import FileFormat, FileRecord
 from tunesmith.schemas.errors import Invalid, RecordInvalid
-from tunesmith.schemas.records import Record, SequenceRecord
-from tunesmith.server.datasets.lines import Entries, Lines, Piece, Splitter
+from tunesmith.server.datasets.record_shapes import shape_record
 from tunesmith.server.datasets.tables import FileRow
-from tunesmith.server.datasets.validation import fault_of, read_piece
+from tunesmith.server.datasets.validation import fault_of
 from tunesmith.server.storage.blobs import BlobStore
 
 PAGE_BYTES = 4 * 1024**2
@@ -19,34 +27,57 @@ _CURSOR = re.compile(r"rec-(\d{1,12})-(\d{1,15})")
 
 async def read_page(blobs: BlobStore, file: FileRow, *, after: str | None, limit: int) -> tuple[list[FileRecord], bool]:
     """Records that follow the one `after` names, and whether there are more. Raises Invalid for a bad cursor."""
-    if file.format not in ("jsonl", "fasta"):
+    if file.format not in ("jsonl", "csv", "tsv", "fasta"):
         return [], False
     line, offset = _cursor(after)
+    table = await _table(blobs, file, file.format) if file.format in ("csv", "tsv") else None
     page: list[FileRecord] = []
     size_bytes = 0
-    async for piece in _pieces(blobs, file, file.format, line, offset):
+    async for piece in _pieces(blobs, file, file.format, table, line, offset):
         if after is not None and piece.offset == offset:
             continue
         if len(page) == limit or size_bytes > PAGE_BYTES:
             return page, True
-        page.append(_shape(piece, file.format))
+        page.append(_shape(piece, file.format, table))
         size_bytes += piece.size_bytes
     return page, False
 
 
+async def _table(blobs: BlobStore, file: FileRow, file_format: FileFormat) -> Table | None:
+    """What the header says."""
+    rows = Rows(file_format)
+    async for chunk in _content(blobs, file, 0):
+        next(rows.feed(chunk), None)
+        if rows.table is not None:
+            return rows.table
+    next(rows.finish(), None)
+    return rows.table
+
+
 async def _pieces(
-    blobs: BlobStore, file: FileRow, file_format: FileFormat, line: int, offset: int
+    blobs: BlobStore, file: FileRow, file_format: FileFormat, table: Table | None, line: int, offset: int
 ) -> AsyncIterator[Piece]:
-    splitter: Splitter = (Lines if file_format == "jsonl" else Entries)(line=line, offset=offset)
-    async for chunk in blobs.open(file.sha256, offset):
-        for piece in await asyncio.to_thread(_split, splitter, chunk):
+    pieces = splitter(file_format, table=table if offset else None, line=line, offset=offset)
+    async for chunk in _content(blobs, file, offset):
+        for piece in await asyncio.to_thread(lambda chunk=chunk: list(pieces.feed(chunk))):
             yield piece
-    for piece in splitter.finish():
+    for piece in pieces.finish():
         yield piece
 
 
-def _split(splitter: Splitter, chunk: bytes) -> list[Piece]:
-    return list(splitter.feed(chunk))
+async def _content(blobs: BlobStore, file: FileRow, start: int) -> AsyncIterator[bytes]:
+    """The file's text from an offset."""
+    if file.compression is None:
+        async for chunk in blobs.open(file.sha256, start):
+            yield chunk
+        return
+    unpacking = Gunzip()
+    async for chunk in blobs.open(file.sha256):
+        unpacked = unpacking.feed(chunk)
+        while (piece := await asyncio.to_thread(next, unpacked, None)) is not None:
+            if len(piece) > start:
+                yield piece[start:]
+            start = max(0, start - len(piece))
 
 
 def _cursor(after: str | None) -> tuple[int, int]:
@@ -59,24 +90,10 @@ def _cursor(after: str | None) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
-def _shape(piece: Piece, file_format: FileFormat) -> FileRecord:
+def _shape(piece: Piece, file_format: FileFormat, table: Table | None) -> FileRecord:
     cursor = f"rec-{piece.line}-{piece.offset}"
     try:
-        record = read_piece(piece, file_format)
+        record = parse_piece(piece, file_format, table)
     except RecordInvalid as e:
         return FileRecord(id=cursor, line=piece.line, fault=fault_of(e))
-    return _record(cursor, piece.line, record)
-
-
-def _record(cursor: str, line: int, record: Record) -> FileRecord:
-    if isinstance(record, SequenceRecord):
-        return FileRecord(
-            id=cursor,
-            line=line,
-            kind=record.kind,
-            name=record.id,
-            description=record.description,
-            sequence=record.residues,
-        )
-    messages = [RecordMessage(role=m.role, content=m.content, trained=m.trained) for m in record.messages]
-    return FileRecord(id=cursor, line=line, kind=record.kind, messages=messages)
+    return shape_record(cursor, piece.line, record)

@@ -1,12 +1,14 @@
 """Taking in one upload: the form as it arrives, its bytes to the store and past the line checks on the same pass."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from tunesmith.schemas.datasets import UPLOAD_PURPOSES, FileFormat
+from tunesmith.records.formats import format_of
+from tunesmith.schemas.datasets import UPLOAD_PURPOSES
 from tunesmith.schemas.errors import Invalid, SpecInvalid, TooLarge, Unsupported
-from tunesmith.server.datasets.formats import format_of, wrong_name
+from tunesmith.server.datasets.formats import wrong_name
 from tunesmith.server.datasets.multipart import FormField, FormFile, FormStream
 from tunesmith.server.datasets.validation import FileCheck, Findings
 from tunesmith.server.db import Database
@@ -39,7 +41,7 @@ class _Taken:
     filename: str
     stored: Stored
     findings: Findings | None
-    refusal: Invalid | None
+    refusal: Invalid | TooLarge | None
     """Why it cannot be a training file; it may still be of another purpose."""
 
 
@@ -67,7 +69,7 @@ async def _receive(form: FormStream, db: Database, blobs: BlobStore, limit_bytes
             elif taken is not None:
                 raise SpecInvalid("The form has more than one 'file'. Upload them one by one.", param="file")
             else:
-                taken = await _take(part, fields.get("purpose"), blobs, limit_bytes)
+                taken = await _take(part, fields.get("purpose"), db, blobs, limit_bytes)
         return _received(fields, taken)
     except BaseException:
         if taken is not None:
@@ -75,43 +77,50 @@ async def _receive(form: FormStream, db: Database, blobs: BlobStore, limit_bytes
         raise
 
 
-async def _take(part: FormFile, purpose: str | None, blobs: BlobStore, limit_bytes: int) -> _Taken:
+async def _take(part: FormFile, purpose: str | None, db: Database, blobs: BlobStore, limit_bytes: int) -> _Taken:
     """`purpose` is known when it came before the file: then what it does not take is refused at once."""
     filename = clean_name(part.filename)
     if purpose is not None:
         _check_name(purpose, filename)
-    inspection = _Inspection(format_of(filename), refuse_at_once=purpose == "fine-tune")
+    inspection = _Inspection(filename, purpose, limit_bytes)
     stored = await blobs.put(_not_empty(part.content), limit_bytes=limit_bytes, on_chunk=inspection.feed)
-    findings = inspection.finish()
+    try:
+        findings = await asyncio.to_thread(inspection.finish)
+    except BaseException:
+        await uses.sweep(db, blobs, [stored.sha256])
+        raise
     return _Taken(filename, stored, findings, inspection.refusal)
 
 
 class _Inspection:
     """The line checks of a file whose purpose may not be known yet: a refusal waits until it is."""
 
-    def __init__(self, promised: FileFormat | None, *, refuse_at_once: bool) -> None:
-        self._check = FileCheck(promised) if promised else None
-        self._at_once = refuse_at_once
-        self.refusal: Invalid | None = None
+    def __init__(self, filename: str, purpose: str | None, limit_bytes: int) -> None:
+        promised, compression = format_of(filename)
+        wanted = promised is not None and purpose in (None, "fine-tune")
+        self._check = FileCheck(promised, compression, limit_bytes=limit_bytes) if promised and wanted else None
+        self._at_once = purpose == "fine-tune"
+        self.refusal: Invalid | TooLarge | None = None
 
     def feed(self, chunk: bytes) -> None:
         if self._check is None:
             return
         try:
             self._check.feed(chunk)
-        except Invalid as e:
+        except (Invalid, TooLarge) as e:
             self._refuse(e)
 
     def finish(self) -> Findings | None:
+        """Blocking: comparing records takes up to some seconds."""
         if self._check is None:
             return None
         try:
             return self._check.finish()
-        except Invalid as e:
+        except (Invalid, TooLarge) as e:
             self.refusal, self._check = e, None
             return None
 
-    def _refuse(self, error: Invalid) -> None:
+    def _refuse(self, error: Invalid | TooLarge) -> None:
         if self._at_once:
             raise error
         self.refusal, self._check = error, None
@@ -153,8 +162,10 @@ def _check_purpose(purpose: str) -> None:
 
 
 def _check_name(purpose: str, filename: str) -> None:
-    promised = format_of(filename)
-    if (purpose == "fine-tune" and promised is None) or (purpose == "batch" and promised != "jsonl"):
+    promised, compression = format_of(filename)
+    if (purpose == "fine-tune" and promised is None) or (
+        purpose == "batch" and (promised, compression) != ("jsonl", None)
+    ):
         raise wrong_name(filename, purpose)
 
 

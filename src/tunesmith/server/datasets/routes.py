@@ -37,8 +37,9 @@ _FORM_SLACK_BYTES = 1024**2
 
 @router.post("", openapi_extra={"requestBody": {"content": {"multipart/form-data": {"schema": _FORM}}}})
 async def create_file(request: Request, caller: WaitingUserCaller) -> FileObject:
-    """Uploads a file. A training file (`purpose=fine-tune`: .jsonl, .fasta, .fa, .faa) is checked line by line while
-    it streams in; bad lines are in its report and fail a job on it, only an unreadable file is refused."""
+    """Uploads a file. A training file (`purpose=fine-tune`: .jsonl, .csv, .tsv, .fasta, .fa, .faa, each also with
+    .gz) is checked line by line while it streams in; bad lines are in its report and fail a job on it, only an
+    unreadable file is refused."""
     state = request.app.state
     db: Database = state.db
     blobs: BlobStore = state.blobs
@@ -94,7 +95,8 @@ async def file_content(file_id: str, request: Request, caller: WaitingUserCaller
 
 @router.get("/{file_id}/report")
 async def file_report(file_id: str, caller: UserCaller, session: SessionDep) -> FileReport:
-    """What the line checks found: records, lengths, duplicates, and the bad lines with their reasons."""
+    """What the line checks found: records, lengths, labels, bad lines with their reasons, and findings: hints such as
+    duplicates, likely secrets or labels out of balance, each with what to do."""
     return service.report_of(await service.get_file(session, caller, file_id))
 
 

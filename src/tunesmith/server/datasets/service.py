@@ -145,30 +145,30 @@ async def delete_expired(db: Database, blobs: BlobStore) -> int:
 
 
 async def check_for_task(
-    blobs: BlobStore, file: FileRow, task: Task, kinds: Sequence[RecordKind], *, min_chats: int = MIN_CHAT_EXAMPLES
+    blobs: BlobStore, file: FileRow, task: Task, kinds: Sequence[RecordKind], *, validation: bool = False
 ) -> JobError | None:
     """What forbids training the task on the file's records, which must be of `kinds`; None when nothing does.
 
-    The stored bytes are read anew.
+    The stored bytes are read anew. A file for `validation` may hold fewer examples, and one label only.
 
     `param` is the caller's to fill. Hold no session meanwhile: a large file takes a while.
     """
-    if file.format not in ("jsonl", "fasta"):
+    if file.format not in ("jsonl", "csv", "tsv", "fasta"):
         return JobError(
             code="invalid_file_format", message=f"The file {file.id} ({file.filename}) is no training file."
         )
-    check = FileCheck(file.format)
+    check = FileCheck(file.format, "gzip" if file.compression else None, hints=False)
     try:
         async for piece in blobs.open(file.sha256):
             await asyncio.to_thread(check.feed, piece)
         findings = await asyncio.to_thread(check.finish)
     except Invalid as e:
         return JobError(code="invalid_file_format", message=e.message)
-    return verdict(findings, file, task, kinds, min_chats)
+    return verdict(findings, file, task, kinds, validation=validation)
 
 
 def verdict(
-    findings: Findings, file: FileRow, task: Task, kinds: Sequence[RecordKind], min_chats: int
+    findings: Findings, file: FileRow, task: Task, kinds: Sequence[RecordKind], *, validation: bool
 ) -> JobError | None:
     """The same from what a check found."""
     if findings.kind is not None and findings.kind not in kinds:
@@ -185,12 +185,18 @@ def verdict(
             message=f"The file {file.id} has {_lines(findings.n_faults)} at fault. {first}{more} "
             f"GET /v1/files/{file.id}/report lists them.",
         )
-    needed = min_chats if task is Task.CHAT else 1
+    needed = MIN_CHAT_EXAMPLES if task is Task.CHAT and not validation else 1
     if findings.n_records < needed:
         return JobError(
             code="invalid_n_examples",
             message=f"The file {file.id} has {findings.n_records} examples, and at least {needed} are "
             "needed. Add some and upload it again.",
+        )
+    if task is Task.CLASSIFICATION and not validation and findings.n_labels < (1 if findings.multi_label else 2):
+        only = f"the label '{next(iter(findings.labels))}' alone" if findings.labels else "no label at all"
+        return JobError(
+            code="invalid_training_file",
+            message=f"The file {file.id} has {only}, so there is nothing to tell apart. Add records of another label.",
         )
     return None
 
@@ -205,6 +211,7 @@ def report_of(row: FileRow) -> FileReport:
 def _describe(row: FileRow, findings: Findings) -> None:
     row.kind = findings.kind
     row.format = findings.format
+    row.compression = findings.compression
     row.report = findings.report(row.id).model_dump(mode="json")
     if findings.n_faults:
         row.status_details = (

@@ -1,10 +1,14 @@
 """Counts over a stream of records in bounded memory: duplicates by fingerprint, and lengths."""
 
 from array import array
+from bisect import bisect_right
+from heapq import heappush, heapreplace
 
 SMALLEST_TABLE = 1 << 12
 LARGEST_TABLE = 1 << 21
 """Slots of 8 bytes: 16 MiB at most."""
+BARS = 24
+"""Of a histogram, at most."""
 EXACT_BITS = 8
 """Lengths below 2 to this power are counted one by one; above, buckets are at most 1/128 wide."""
 
@@ -20,8 +24,8 @@ class Duplicates:
         self._slots = array("Q", bytes(8 * SMALLEST_TABLE))
         self._used = 0
 
-    def add(self, fingerprint: str) -> None:
-        """`fingerprint` is hexadecimal."""
+    def add(self, fingerprint: str) -> bool:
+        """Whether it came before. `fingerprint` is hexadecimal."""
         key = int(fingerprint[:16], 16) or 1
         slots = self._slots
         mask = len(slots) - 1
@@ -29,14 +33,15 @@ class Duplicates:
         while slots[at]:
             if slots[at] == key:
                 self.count += 1
-                return
+                return True
             at = (at + 1) & mask
         if self._used < len(slots) * 3 // 4:
             slots[at] = key
             self._used += 1
         elif len(slots) < LARGEST_TABLE:
             self._grow()
-            self.add(fingerprint)
+            return self.add(fingerprint)
+        return False
 
     def _grow(self) -> None:
         old, self._slots = self._slots, array("Q", bytes(8 * 2 * len(self._slots)))
@@ -78,3 +83,41 @@ class Lengths:
                 width = 1 << max(0, bucket.bit_length() - EXACT_BITS)
                 return max(self.minimum, min(self.maximum, bucket + width // 2))
         return self.maximum
+
+    def count_above(self, length: float) -> int:
+        """How many are longer, counted by buckets."""
+        return sum(count for bucket, count in self._buckets.items() if bucket > length)
+
+    def count_below(self, length: float) -> int:
+        """How many are shorter, counted by buckets."""
+        return sum(count for bucket, count in self._buckets.items() if bucket < length)
+
+    def histogram(self) -> tuple[list[float], list[int]]:
+        """Edges and the counts between them, the edges in equal ratios; a length at an edge counts above it."""
+        low, high = max(1, self.minimum), self.maximum + 1
+        ratio = (high / low) ** (1 / BARS)
+        edges = [min(self.minimum, low), *sorted({round(low * ratio**at) for at in range(1, BARS)} - {low, high}), high]
+        counts = [0] * (len(edges) - 1)
+        for bucket, count in self._buckets.items():
+            middle = bucket + (1 << max(0, bucket.bit_length() - EXACT_BITS)) // 2
+            at = bisect_right(edges, max(self.minimum, min(self.maximum, middle))) - 1
+            counts[at] += count
+        return [float(edge) for edge in edges], counts
+
+
+class Extremes:
+    """The records with the largest values, at most `most` of them: (value, line)."""
+
+    def __init__(self, most: int = 20) -> None:
+        self._most = most
+        self._heap: list[tuple[int, int]] = []
+
+    def add(self, value: int, line: int) -> None:
+        if len(self._heap) < self._most:
+            heappush(self._heap, (value, -line))
+        elif value > self._heap[0][0]:
+            heapreplace(self._heap, (value, -line))
+
+    def lines_above(self, value: float) -> list[int]:
+        """Lines of those beyond the value, in order."""
+        return sorted(-line for found, line in self._heap if found > value)

@@ -75,9 +75,10 @@ async def _first_fault(db: Database, blobs: BlobStore, job_id: str) -> JobError 
         files = {file.id: file for file in found}
     for param, file_id in wanted.items():
         try:
-            needed = datasets.MIN_CHAT_EXAMPLES if param == "training_file" else 1
             kinds = kinds_of(Task(job.task), TrainingMethod(job.method))
-            fault = await datasets.check_for_task(blobs, files[file_id], Task(job.task), kinds, min_chats=needed)
+            fault = await datasets.check_for_task(
+                blobs, files[file_id], Task(job.task), kinds, validation=param == "validation_file"
+            )
         except NotFound:
             gone = f"The bytes of file {file_id} are gone from the server's storage. Upload it again."
             fault = JobError(code="invalid_training_file", message=gone)
