@@ -1,5 +1,6 @@
 """Prompts of training and serving are one piece of code; here is what it writes."""
 
+import copy
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from tunesmith.base_models.fetch import local_folder
 from tunesmith.base_models.load import load_tokenizer
 from tunesmith.base_models.prompts import (
     chat_prompt_ids,
+    render_chat,
     sequence_end_id,
     sequence_from_ids,
     sequence_prompt_ids,
@@ -63,3 +65,70 @@ def test_protgpt2_reads_lines_of_sixty_between_its_end_tokens(fasta: PreTrainedT
 def test_messages_for_a_model_without_a_template_say_what_to_do(mini: PreTrainedTokenizerBase) -> None:
     with pytest.raises(PromptUnsupported, match="/v1/completions"):
         chat_prompt_ids(mini, [{"role": "user", "content": "hi"}])
+
+
+TOOLS = [
+    {
+        "type": "function",
+        "function": {
+            "name": "weather",
+            "description": "The weather in a place.",
+            "parameters": {"type": "object", "properties": {"place": {"type": "string"}}},
+        },
+    }
+]
+ASKED = [
+    {"role": "user", "content": "Rain in Ulm?"},
+    {
+        "role": "assistant",
+        "content": "",
+        "tool_calls": [
+            {"id": "c1", "type": "function", "function": {"name": "weather", "arguments": '{"place": "Ulm"}'}}
+        ],
+    },
+    {"role": "tool", "content": "dry", "tool_call_id": "c1"},
+]
+WITH_TOOLS = (
+    "{% if tools %}<tools>{% for t in tools %}{{ t.function | tojson }}{% endfor %}</tools>{% endif %}"
+    "{% for m in messages %}<{{ m.role }}>{{ m.content }}"
+    "{% for c in m.tool_calls or [] %}<call>{{ c.function.name }} {{ c.function.arguments | tojson }}</call>"
+    "{% endfor %}"
+    "</{{ m.role }}>{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}"
+)
+WITHOUT = "{% for m in messages %}<{{ m.role }}>{{ m.content }}</{{ m.role }}>{% endfor %}"
+
+
+def templated(base: PreTrainedTokenizerBase, template: str) -> PreTrainedTokenizerBase:
+    made = copy.deepcopy(base)
+    made.chat_template = template
+    return made
+
+
+def test_tools_and_their_calls_are_written_by_the_template_with_arguments_as_objects(
+    fasta: PreTrainedTokenizerBase,
+) -> None:
+    text = render_chat(templated(fasta, WITH_TOOLS), ASKED, tools=TOOLS, add_generation_prompt=True)
+    assert text.startswith('<tools>{"name": "weather", "description"')
+    assert '<call>weather {"place": "Ulm"}</call></assistant><tool>dry</tool><assistant>' in text
+    assert '\\"' not in text
+
+
+def test_arguments_that_are_no_json_object_stay_as_they_were_written(fasta: PreTrainedTokenizerBase) -> None:
+    said = [{"role": "assistant", "content": "", "tool_calls": [{"function": {"name": "f", "arguments": "{Ulm"}}]}]
+    text = render_chat(templated(fasta, WITH_TOOLS), said, add_generation_prompt=False)
+    assert '<call>f "{Ulm"</call>' in text
+
+
+def test_a_template_that_passes_over_tools_is_told(fasta: PreTrainedTokenizerBase) -> None:
+    silent = templated(fasta, WITHOUT)
+    with pytest.raises(PromptUnsupported, match="does not take tools"):
+        render_chat(silent, ASKED[:1], tools=TOOLS, add_generation_prompt=True)
+    with pytest.raises(PromptUnsupported, match="does not write the tool calls of message 1"):
+        render_chat(silent, ASKED, add_generation_prompt=True)
+    assert render_chat(silent, ASKED[:1], add_generation_prompt=True) == "<user>Rain in Ulm?</user>"
+
+
+def test_a_template_that_refuses_the_messages_is_told_with_its_own_words(fasta: PreTrainedTokenizerBase) -> None:
+    strict = templated(fasta, "{{ raise_exception('roles must alternate') }}")
+    with pytest.raises(PromptUnsupported, match="roles must alternate"):
+        render_chat(strict, ASKED[:1], add_generation_prompt=True)

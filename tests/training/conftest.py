@@ -10,8 +10,19 @@ from typing import Any
 
 import pytest
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from transformers import (
+    BertConfig,
+    BertModel,
+    EsmConfig,
+    EsmForMaskedLM,
+    EsmTokenizer,
+    GPT2Config,
+    GPT2LMHeadModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedTokenizerFast,
+)
 
 from tunesmith.base_models.load import load_tokenizer
 from tunesmith.schemas.models import BaseModelEntry
@@ -141,6 +152,25 @@ def chat_file(tmp_path: Path) -> InputFile:
 
 
 @pytest.fixture
+def preference_file(tmp_path: Path) -> InputFile:
+    """40 pairs of answers in OpenAI's form: the cat is preferred to the mat."""
+    rng = random.Random(2)
+
+    def said(role: str, text: str, n: int) -> list[dict[str, str]]:
+        return [{"role": role, "content": " ".join([text, *rng.choices(WORDS, k=n)])}]
+
+    lines = [
+        {
+            "input": {"messages": said("user", str(i), 3)},
+            "preferred_output": said("assistant", "the cat", 2),
+            "non_preferred_output": said("assistant", "a mat", 4),
+        }
+        for i in range(40)
+    ]
+    return jsonl(tmp_path / "pairs.jsonl", lines)
+
+
+@pytest.fixture
 def fasta_file(tmp_path: Path) -> InputFile:
     """Twelve families of four near relatives."""
     rng = random.Random(1)
@@ -203,3 +233,104 @@ def protein_spec(gpt2: BaseModelEntry, fasta_file: InputFile) -> Callable[..., T
 @pytest.fixture
 def read_progress() -> Callable[[Path], list[dict[str, Any]]]:
     return lambda out: [json.loads(line) for line in (out / "progress.jsonl").read_text().splitlines()]
+
+
+LEFT, RIGHT = ([f"{side}{i}" for i in range(24)] for side in "lr")
+
+
+@pytest.fixture(scope="session")
+def bert(tmp_path_factory: pytest.TempPathFactory) -> BaseModelEntry:
+    """A random BERT of two layers with dropout on, whose words are l0-l23 and r0-r23."""
+    folder = tmp_path_factory.mktemp("bert")
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *LEFT, *RIGHT]
+    backend = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="[UNK]"))
+    backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    backend.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    PreTrainedTokenizerFast(
+        tokenizer_object=backend, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]"
+    ).save_pretrained(folder)
+    torch.manual_seed(5)
+    config = BertConfig(
+        vocab_size=len(words),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        max_position_embeddings=64,
+    )
+    BertModel(config).save_pretrained(folder)
+    return entry(
+        folder, key="toy-bert", tasks=["embedding", "classification"], architecture="bert", context=64, pooling="mean"
+    )
+
+
+@pytest.fixture(scope="session")
+def esm(tmp_path_factory: pytest.TempPathFactory) -> BaseModelEntry:
+    """ESM-2 in the shape of facebook/esm2_t6_8M_UR50D, its tokens and sizes, with random weights."""
+    folder = tmp_path_factory.mktemp("esm")
+    tokens = [*"<cls> <pad> <eos> <unk>".split(), *"LAGVSERTIDPQKNFYMHWCXBUZO.-", "<null_1>", "<mask>"]
+    assert len(tokens) == 33
+    (folder / "vocab.txt").write_text("\n".join(tokens))
+    EsmTokenizer(str(folder / "vocab.txt")).save_pretrained(folder)
+    torch.manual_seed(6)
+    config = EsmConfig(
+        vocab_size=33,
+        hidden_size=320,
+        num_hidden_layers=6,
+        num_attention_heads=20,
+        intermediate_size=1280,
+        max_position_embeddings=1026,
+        position_embedding_type="rotary",
+        token_dropout=True,
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+        pad_token_id=1,
+        mask_token_id=32,
+    )
+    EsmForMaskedLM(config).save_pretrained(folder)
+    return entry(folder, key="toy-esm", tasks=["embedding", "classification"], architecture="esm", context=1024)
+
+
+@pytest.fixture
+def encoder_spec(bert: BaseModelEntry, write_jsonl: Callable[..., InputFile]) -> Callable[..., TrainingSpec]:
+    """A spec of a run on these records: `encoder_spec("embedding", lines, adaptation="lora", numbers={...})`."""
+
+    def make(task: str, lines: list[dict[str, Any]], **changed: Any) -> TrainingSpec:
+        wanted = {"n_epochs": 2, "batch_size": 16, "learning_rate": 0.01, **changed.pop("numbers", {})}
+        given = {"adaptation": "full", "base": bert, "validation_split": 0.25, **changed}
+        return TrainingSpec.model_validate(
+            {
+                "job_id": "ftjob-toy",
+                "task": task,
+                "hyperparameters": Hyperparameters(**wanted),
+                "seed": 7,
+                "training_file": write_jsonl(lines),
+                **given,
+            }
+        )
+
+    return make
+
+
+@pytest.fixture
+def labelled_lines() -> list[dict[str, Any]]:
+    """120 texts of three classes, each class with words of its own among common ones."""
+    rng = random.Random(2)
+    return [
+        {"text": " ".join(rng.choices(RIGHT, k=4) + rng.choices(LEFT[8 * c : 8 * c + 8], k=2)), "label": name}
+        for _ in range(40)
+        for c, name in enumerate(("red", "green", "blue"))
+    ]
+
+
+@pytest.fixture
+def pair_lines() -> list[dict[str, Any]]:
+    """200 pairs of a text in words l and its translation word by word into r."""
+    rng = random.Random(3)
+    chosen = [rng.sample(range(24), k=4) for _ in range(200)]
+    return [
+        {"anchor": " ".join(LEFT[i] for i in words), "positive": " ".join(RIGHT[i] for i in reversed(words))}
+        for words in chosen
+    ]

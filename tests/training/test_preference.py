@@ -1,6 +1,5 @@
 """Direct preference optimisation: its loss is trl's, its reference is where the run began, and it learns."""
 
-import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,20 +28,6 @@ from tunesmith.training.stopping import StopSwitch
 pytestmark = pytest.mark.training
 MakeSpec = Callable[..., TrainingSpec]
 PRECISION = choose_precision(Adaptation.FULL)
-
-
-def pairs(n: int) -> list[dict[str, Any]]:
-    """OpenAI's preference lines: the cat is preferred to the mat."""
-    rng = random.Random(2)
-    words = ["on", "a", "the", "told", "it", "and"]
-    return [
-        {
-            "input": {"messages": [{"role": "user", "content": f"{i} " + " ".join(rng.choices(words, k=3))}]},
-            "preferred_output": [{"role": "assistant", "content": "the cat " + " ".join(rng.choices(words, k=2))}],
-            "non_preferred_output": [{"role": "assistant", "content": "a mat " + " ".join(rng.choices(words, k=4))}],
-        }
-        for i in range(n)
-    ]
 
 
 def record(prompt: str, preferred: str, rejected: str) -> PreferenceRecord:
@@ -163,9 +148,9 @@ def test_scores_are_those_of_the_loss_and_begin_at_log_two(
 
 @pytest.mark.parametrize("adaptation", ["lora", "qlora", "full"])
 def test_a_run_prefers_what_is_preferred_on_held_out_pairs(
-    adaptation: str, chat_spec: MakeSpec, write_jsonl: Callable[[list[dict[str, Any]]], InputFile], tmp_path: Path
+    adaptation: str, chat_spec: MakeSpec, preference_file: InputFile, tmp_path: Path
 ) -> None:
-    spec = chat_spec(method="dpo", adaptation=adaptation, training_file=write_jsonl(pairs(40)))
+    spec = chat_spec(method="dpo", adaptation=adaptation, training_file=preference_file)
     result = run(spec, tmp_path / "out")
     by_metric = {c.metric: c for c in result.comparisons}
     assert list(by_metric) == ["loss", "preference_accuracy"]
@@ -177,10 +162,10 @@ def test_a_run_prefers_what_is_preferred_on_held_out_pairs(
 
 
 def test_going_on_from_an_adapter_the_reference_is_that_adapter(
-    chat_spec: MakeSpec, write_jsonl: Callable[[list[dict[str, Any]]], InputFile], tmp_path: Path
+    chat_spec: MakeSpec, preference_file: InputFile, tmp_path: Path
 ) -> None:
     run(chat_spec(), tmp_path / "first")
-    spec = chat_spec(method="dpo", training_file=write_jsonl(pairs(24)), parent_path=str(tmp_path / "first" / "model"))
+    spec = chat_spec(method="dpo", training_file=preference_file, parent_path=str(tmp_path / "first" / "model"))
     result = run(spec, tmp_path / "second")
     assert result.comparisons[0].before.value == pytest.approx(0.693147, abs=1e-4)
 
