@@ -19,16 +19,17 @@ DIVERGED_SHARE, DIVERGED_LEAST = 0.5, 1.0
 """Diverging: the smoothed loss is above its start by half of it, at least by 1.0 ..."""
 DIVERGED_STEPS = 5
 """... for so many steps in a row."""
-FLAT_SHARE = 0.02
-"""Flat: by half of the run (and at three quarters, and at the end) the loss fell by less than this share ..."""
+FLAT_SHARE, FALLEN_SHARE = 0.05, 0.01
+"""Flat: by half of the run (and at three quarters, and at the end) the loss surely fell by less than the first share
+and did not surely fall by more than the second. Where batches are too noisy to tell, nothing is told."""
 FLAT_ERRORS = 2.0
-"""... and by less than so many standard errors of that difference."""
+"""Sure: beyond so many standard errors."""
 FLAT_FEWEST = 20
 """Steps before which nothing is called flat."""
 LEARNED = 0.05
 """A loss below this has nowhere to fall."""
-WINDOW_SHARE, WINDOW_LEAST, WINDOW_MOST = 0.1, 5, 200
-"""Steps at either end that are compared: a tenth of the run, within these bounds."""
+WINDOW_SHARE, WINDOW_LEAST, WINDOW_MOST = 0.2, 5, 200
+"""Steps at either end that are compared: a fifth of the run, within these bounds."""
 OVERFITTING_SHARE, OVERFITTING_LEAST = 0.02, 0.02
 """Overfitting: the held-out loss is above its best by this share, at least by so much, and the training loss fell."""
 EXPLODING = 20.0
@@ -163,10 +164,13 @@ class Health:
             )
 
     def _flat(self, step: int) -> None:
+        if "diverging" in self._seen.told:
+            return
         first, last = self._seen.first[: self._bounds.window], self._seen.last[-self._bounds.window :]
         began, now = statistics.fmean(first), statistics.fmean(last)
         error = math.sqrt(statistics.variance(first) / len(first) + statistics.variance(last) / len(last))
-        if began < LEARNED or began - now >= FLAT_SHARE * began or began - now >= FLAT_ERRORS * error:
+        most, least = began - now + FLAT_ERRORS * error, began - now - FLAT_ERRORS * error
+        if began < LEARNED or most >= FLAT_SHARE * began or least > FALLEN_SHARE * began:
             return
         self._say(
             "flat",
