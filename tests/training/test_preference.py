@@ -127,7 +127,7 @@ def test_a_pair_that_is_cut_before_an_answer_is_nothing_to_train_on(tokenizer: P
 
 
 def test_a_record_of_another_kind_is_refused(tokenizer: PreTrainedTokenizerFast) -> None:
-    with pytest.raises(PromptUnsupported, match="no preferred and rejected answer"):
+    with pytest.raises(PromptUnsupported, match="holds no pair of answers"):
         pair_row(SequenceRecord("id", "", "ACD"), tokenizer, 128)
 
 
@@ -148,7 +148,11 @@ def test_scores_are_those_of_the_loss_and_begin_at_log_two(
 
 @pytest.mark.parametrize("adaptation", ["lora", "qlora", "full"])
 def test_a_run_prefers_what_is_preferred_on_held_out_pairs(
-    adaptation: str, chat_spec: MakeSpec, preference_file: InputFile, tmp_path: Path
+    adaptation: str,
+    chat_spec: MakeSpec,
+    preference_file: InputFile,
+    tmp_path: Path,
+    read_progress: Callable[[Path], list[dict[str, Any]]],
 ) -> None:
     spec = chat_spec(method="dpo", adaptation=adaptation, training_file=preference_file)
     result = run(spec, tmp_path / "out")
@@ -159,6 +163,10 @@ def test_a_run_prefers_what_is_preferred_on_held_out_pairs(
     assert by_metric["preference_accuracy"].higher_is_better
     assert by_metric["preference_accuracy"].after.value == 1.0
     assert result.metrics["held_out_margin_after"] > 0
+    points = [line["point"]["values"] for line in read_progress(tmp_path / "out") if line["type"] == "metrics"]
+    margins = [values["train_margin"] for values in points if "train_margin" in values]
+    assert (margins[0], len(margins)) == (pytest.approx(0, abs=1e-4), result.steps)
+    assert margins[-1] > 0.1
 
 
 def test_going_on_from_an_adapter_the_reference_is_that_adapter(

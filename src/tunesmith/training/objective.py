@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -56,6 +56,8 @@ class BatchLoss:
     total: torch.Tensor
     correct: torch.Tensor
     units: int
+    others: dict[str, torch.Tensor] = field(default_factory=dict[str, torch.Tensor])
+    """Further sums over the units, by name: each is told with its step as train_NAME, per unit."""
 
 
 @dataclass(frozen=True)

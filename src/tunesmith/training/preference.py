@@ -72,7 +72,9 @@ def pair_rows(base: Base) -> "RowsOf":
 def pair_row(record: Record, tokenizer: PreTrainedTokenizerBase, max_seq_len: int) -> PairRow:
     """The pair as tokens, each side cut to `max_seq_len`. Raises PromptUnsupported."""
     if not isinstance(record, PreferenceRecord):
-        raise PromptUnsupported(f"a {record.kind} record holds no preferred and rejected answer; take method supervised.")
+        raise PromptUnsupported(
+            f"a {record.kind} record holds no preferred and rejected answer; take method supervised."
+        )
     read = tuple(replace(message, trained=False) for message in record.prompt)
     preferred, rejected = (
         at_most(max_seq_len, chat_row(ChatRecord(RecordKind.CHAT, (*read, answer), tools=record.tools), tokenizer))
@@ -125,7 +127,8 @@ class PreferenceLearning:
         """`correct` counts the pairs whose implied reward is higher for the preferred answer."""
         preferred, rejected = (row_log_likelihoods(model, batch) - batch["reference"]).chunk(2)
         margins = self._beta * (preferred - rejected)
-        return BatchLoss(-logsigmoid(margins).sum(), (margins.detach() > 0).sum(), len(margins))
+        told = margins.detach()
+        return BatchLoss(-logsigmoid(margins).sum(), (told > 0).sum(), len(told), {"margin": told.sum()})
 
     def score(self, model: Any, rows: Sequence[PairRow], precision: Precision, stop: Callable[[], None]) -> Columns:
         columns = np.zeros((4, len(rows)))

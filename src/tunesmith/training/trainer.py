@@ -34,6 +34,7 @@ class StepCounts:
     tokens: torch.Tensor | int = 0
     units: int = 0
     """What the loss is divided by: trained tokens, records or pairs."""
+    others: dict[str, torch.Tensor] = field(default_factory=dict[str, torch.Tensor])
 
 
 @dataclass
@@ -103,6 +104,8 @@ class ResumableTrainer(Trainer):
         self.counts.correct += found.correct
         self.counts.tokens += inputs["attention_mask"].sum()
         self.counts.units += found.units
+        for name, total in found.others.items():
+            self.counts.others[name] = self.counts.others.get(name, torch.zeros_like(total)) + total
         whole_batch = num_items_in_batch if num_items_in_batch is not None else found.units
         return found.total / torch.as_tensor(whole_batch).clamp(min=1)
 

@@ -144,7 +144,7 @@ class LoopCallback(TrainerCallback):
             "learning_rate": learning_rate,
             "tokens_per_second": tokens / took_s,
             "grad_norm": grad_norm,
-        }
+        } | {f"train_{name}": float(total) / max(1, counts.units) for name, total in counts.others.items()}
         if watch.probe is not None and self._probe_is_due(state.global_step):
             seen = watch.probe()
             values |= {"valid_loss": seen.loss, "valid_mean_token_accuracy": seen.accuracy}
