@@ -1,5 +1,6 @@
-"""`tunesmith models`: ls, show, catalog, download, rm."""
+"""`tunesmith models`: ls, show, catalog, download, push, export, rm."""
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,11 +10,12 @@ from tunesmith.cli.command import Cli, client_command
 from tunesmith.cli.words import count, size, when
 
 if TYPE_CHECKING:
-    from tunesmith.schemas.models import Estimate, ModelVersion
+    from tunesmith.schemas.models import Delivery, Estimate, ModelVersion, Parity
 
 app = typer.Typer(help="Base models, and the models that jobs made of them.", rich_markup_mode=None)
 app.callback()(lambda: None)
 ModelId = Annotated[str, typer.Argument(metavar="MODEL", help="A tuned model, ft:...")]
+TunedOrJob = Annotated[str, typer.Argument(metavar="MODEL", help="A tuned model, ft:..., or its job, ftjob-...")]
 
 
 @client_command(app, "ls")
@@ -79,7 +81,7 @@ def download(
     to: Annotated[Path | None, typer.Option(help="Folder; by default one named after the model, here.")] = None,
 ) -> None:
     """Fetch a tuned model's files, each checked by sha256; run again to go on where it stopped."""
-    folder = to or Path(model.replace(":", "-").replace("/", "-"))
+    folder = to or Path(_file_name(model))
     if cli.as_json:
         cli.client.models.download(model, folder)
         cli.json(cli.client.models.files(model))
@@ -88,6 +90,60 @@ def download(
         paths = cli.client.models.download(model, folder)
     for path in paths:
         cli.print(str(path))
+
+
+@client_command(app, "push")
+def push(
+    cli: Cli,
+    model: TunedOrJob,
+    repo: Annotated[str, typer.Argument(metavar="REPO", help="USER/NAME on the hub; made, private, when new.")],
+    merged: Annotated[bool, typer.Option("--merged", help="Fold an adapter into its base first.")] = False,
+) -> None:
+    """Push a tuned model to the hub, with this machine's HF_TOKEN (and HF_ENDPOINT)."""
+    from tunesmith.cli import delivery
+    from tunesmith.schemas.models import Delivery
+
+    with delivery.fetched(cli, model) as here:
+        more = ["--merged", "--base", str(here.base)] if merged else []
+        done = delivery.run(cli, f"pushing to {repo}", "push", str(here.folder), repo, *more)
+    if cli.as_json and done.found is not None:
+        cli.json(Delivery.model_validate(done.found))
+    if done.code:
+        raise delivery.failed(done)
+    if not cli.as_json:
+        pushed = Delivery.model_validate(done.found)
+        cli.print(str(pushed.url))
+        cli.err.print(pushed.note, markup=False)
+
+
+@client_command(app, "export")
+def export(
+    cli: Cli,
+    model: TunedOrJob,
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where to write; made when it is not there.")],
+    merged: Annotated[
+        bool, typer.Option("--merged", help="Whole weights: an adapter is folded into its base.")
+    ] = False,
+    gguf: Annotated[
+        bool, typer.Option("--gguf", help="A GGUF file of the whole weights, by llama.cpp (TUNESMITH_LLAMA_CPP).")
+    ] = False,
+) -> None:
+    """Write a tuned model as a folder for transformers, or as GGUF for llama.cpp."""
+    from tunesmith.cli import delivery
+
+    with delivery.fetched(cli, model) as here:
+        wanted = [*(["--merged"] if merged else []), *(["--gguf", "--name", _file_name(here.name)] if gguf else [])]
+        target = str(folder.absolute())
+        done = delivery.run(
+            cli, f"exporting {here.name}", "export", str(here.folder), target, "--base", str(here.base), *wanted
+        )
+    if done.code or done.found is None:
+        raise delivery.failed(done)
+    if cli.as_json:
+        typer.echo(json.dumps(done.found))
+    else:
+        for name in done.found["files"]:
+            cli.print(str(folder / name))
 
 
 @client_command(app, "rm")
@@ -116,6 +172,8 @@ def _show(cli: Cli, found: "ModelVersion") -> None:
             ("training file", f"{lineage.training_file} sha256 {lineage.training_sha256}"),
             ("seed", lineage.seed),
             ("created", when(found.created_at)),
+            ("engine parity", parity_line(found.parity)),
+            ("hub", _delivery_line(found.delivery)),
         ]
     )
     if found.comparisons:
@@ -128,6 +186,28 @@ def _show(cli: Cli, found: "ModelVersion") -> None:
             ],
             empty="",
         )
+
+
+def parity_line(parity: "Parity | None") -> str | None:
+    """Whether an engine does what training saw, in one line; None of a model that has no probes."""
+    if parity is None:
+        return None
+    if parity.status in ("pending", "impossible"):
+        return f"{parity.status}: {parity.note}" if parity.note else parity.status
+    share = 100 * (parity.output_agreement or 0)
+    facts = f"{parity.prompts_equal} of {parity.n_probes} prompts equal, {share:.0f} % of outputs agree"
+    return f"{parity.status.upper() if parity.status == 'failed' else parity.status}: {facts}. {parity.note}".rstrip()
+
+
+def _delivery_line(delivery: "Delivery | None") -> str | None:
+    if delivery is None:
+        return None
+    where = delivery.url or delivery.repo
+    return f"{delivery.weights} pushed to {where}" if delivery.status == "pushed" else f"NOT pushed: {delivery.note}"
+
+
+def _file_name(model: str) -> str:
+    return model.replace(":", "-").replace("/", "-")
 
 
 def interval(estimate: "Estimate") -> str:

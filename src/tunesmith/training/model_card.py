@@ -135,6 +135,7 @@ def _embedding(details: EmbeddingDetails) -> list[str]:
     return lines + [f"- first {size} dimensions: {score:.3f}" for size, score in details.by_dimensions.items()]
 
 
+_N_LABELS = ", num_labels=NUMBER_OF_LABELS"
 _LOADERS = {
     Task.CHAT: "AutoModelForCausalLM",
     Task.PROTEIN: "AutoModelForCausalLM",
@@ -144,23 +145,26 @@ _LOADERS = {
 
 
 def _loading(task: Task, entry: BaseModelEntry | None, *, merged: bool) -> str:
-    """Python that loads the folder or the repository this card lies in."""
+    """Python that loads the folder or the repository that the card lies in; `entry` is the base of an adapter."""
+    own = '"PATH_OR_REPO"'
+    base = own if entry is None else f'"{hub_id(entry) or _folder_of(entry)}"'
     if task is Task.EMBEDDING:
-        code = ["from sentence_transformers import SentenceTransformer", "", 'model = SentenceTransformer("PATH_OR_REPO")',
-                'vectors = model.encode(["a text"])']  # fmt: skip
-        return _python(code)
+        code = ["from sentence_transformers import SentenceTransformer", ""]
+        code += [f"model = SentenceTransformer({own if merged else base})"]
+        code += [] if merged else [f"model.load_adapter({own})"]
+        return _python([*code, 'vectors = model.encode(["a text"])'])
     loader = _LOADERS[task]
-    if merged or entry is None:
-        code = [f"from transformers import {loader}, AutoTokenizer", "",
-                'tokenizer = AutoTokenizer.from_pretrained("PATH_OR_REPO")',
-                f'model = {loader}.from_pretrained("PATH_OR_REPO")']  # fmt: skip
-        return _python(code)
-    base = hub_id(entry) or f"FOLDER_OF_{entry.key.upper().replace('-', '_').replace('.', '_')}"
-    code = ["from peft import PeftModel", f"from transformers import {loader}, AutoTokenizer", "",
-            'tokenizer = AutoTokenizer.from_pretrained("PATH_OR_REPO")',
-            f'base = {loader}.from_pretrained("{base}")',
-            'model = PeftModel.from_pretrained(base, "PATH_OR_REPO")']  # fmt: skip
-    return _python(code)
+    tokenizer = f"tokenizer = AutoTokenizer.from_pretrained({own})"
+    if merged:
+        code = [f"from transformers import {loader}, AutoTokenizer", "", tokenizer]
+        return _python([*code, f"model = {loader}.from_pretrained({own})"])
+    code = ["from peft import PeftModel", f"from transformers import {loader}, AutoTokenizer", "", tokenizer]
+    code += [f"base = {loader}.from_pretrained({base}{_N_LABELS if task is Task.CLASSIFICATION else ''})"]
+    return _python([*code, f"model = PeftModel.from_pretrained(base, {own})"])
+
+
+def _folder_of(entry: BaseModelEntry) -> str:
+    return f"FOLDER_OF_{re.sub(r'[^A-Za-z0-9]+', '_', entry.key).upper()}"
 
 
 def _python(lines: list[str]) -> str:

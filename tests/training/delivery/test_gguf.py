@@ -1,5 +1,5 @@
-"""How llama.cpp's converter is found and called; a small script stands in for it here (docs/api.md says what was run
-for real)."""
+"""How llama.cpp's converter is found and called; a small script stands in for it here, and docs/log.md
+says what was run for real."""
 
 import sys
 from pathlib import Path
@@ -58,7 +58,7 @@ def test_the_converter_is_found_in_the_named_checkout_and_else_on_path(
 def test_without_a_converter_it_is_said_how_to_get_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TUNESMITH_LLAMA_CPP", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(Unsupported, match="git clone .*TUNESMITH_LLAMA_CPP"):
+    with pytest.raises(Unsupported, match=r"git clone .*TUNESMITH_LLAMA_CPP"):
         find_converter()
     monkeypatch.setenv("TUNESMITH_LLAMA_CPP", str(tmp_path))
     with pytest.raises(Unsupported, match=f"no {CONVERTER} in it"):
@@ -84,6 +84,13 @@ def test_what_the_converter_cannot_do_is_told_in_its_words(
         convert(model, tmp_path / "out" / "mine.gguf", checkout / CONVERTER)
     assert isinstance(raised.value, Invalid) is (config == "odd")
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_package_that_the_converter_lacks_is_no_fault_of_the_model(model: Path, tmp_path: Path) -> None:
+    script = tmp_path / CONVERTER
+    script.write_text("import a_package_of_no_name")
+    with pytest.raises(Unsupported, match=r"a_package_of_no_name.*pip install -r"):
+        convert(model, tmp_path / "mine.gguf", script)
 
 
 def test_the_converter_runs_by_this_python(model: Path, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """An adapter folded into its base answers as the two did, and stands in a folder of its own."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,17 @@ import pytest
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file
-from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import (
+    AutoModel,
+    AutoModelForCausalLM,
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    BertConfig,
+    BertModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedTokenizerFast,
+)
 
 from tunesmith.base_models.weights import check_folder
 from tunesmith.schemas.models import BaseModelEntry
@@ -102,3 +113,40 @@ def test_the_card_of_the_merged_model_is_of_a_whole_one(
     assert "peft" not in card.lower()
     assert "AutoModelForCausalLM.from_pretrained" in card
     assert card.endswith("## Limits\n\n- some\n")
+
+
+def test_every_kind_of_adapter_is_merged_with_its_head_and_its_files(
+    gpt2: BaseModelEntry, tmp_path: Path, tokenizer: PreTrainedTokenizerFast
+) -> None:
+    """Matrices that lie transposed (GPT-2), a classifier's own head, an encoder without any."""
+    torch.manual_seed(2)
+    bert = tmp_path / "bert"
+    BertModel(BertConfig(vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=1, num_attention_heads=2,
+                         intermediate_size=48)).save_pretrained(bert)  # fmt: skip
+    tokenizer.save_pretrained(bert)
+    labels = {"labels": ["cat", "mat", "hat"], "multi_label": False}
+    kinds: list[tuple[Path, str, Any, dict[str, Any], dict[str, Any]]] = [
+        (Path(gpt2.source.path), "CAUSAL_LM", AutoModelForCausalLM, {"fan_in_fan_out": True}, {}),  # type: ignore[union-attr]
+        (bert, "SEQ_CLS", AutoModelForSequenceClassification, {"modules_to_save": ["classifier"]}, {"labels": labels}),
+        (bert, "FEATURE_EXTRACTION", AutoModel, {}, {"embedding": {"pooling": "mean"}}),
+    ]
+    for base, task, auto, options, files in kinds:
+        folder, target = tmp_path / task, tmp_path / f"{task}-merged"
+        more = {"num_labels": 3} if files.get("labels") else {}
+        plain = auto.from_pretrained(base, **more)
+        layers = ["c_attn", "c_proj", "c_fc"] if task == "CAUSAL_LM" else ["query", "value"]
+        config = LoraConfig(r=2, target_modules=layers, init_lora_weights=False, task_type=task, **options)
+        adapted = get_peft_model(plain, config).eval()
+        adapted.save_pretrained(str(folder))
+        AutoTokenizer.from_pretrained(base).save_pretrained(folder)
+        for name, told in files.items():
+            (folder / f"{name}.json").write_text(json.dumps(told))
+        merge(folder, gpt2, base, target)
+        merged = auto.from_pretrained(target)
+        with torch.inference_mode():
+            torch.testing.assert_close(
+                merged(input_ids=IDS % 30)[0], adapted(input_ids=IDS % 30)[0], atol=1e-4, rtol=1e-4
+            )
+        assert all((target / f"{name}.json").is_file() for name in files)
+        if files.get("labels"):
+            assert list(merged.config.id2label.values()) == labels["labels"]

@@ -1,4 +1,4 @@
-"""The program that a run and the CLI start: a merged push to the stand-in, exports, exit codes; and a run's own push."""
+"""The program that a run and the CLI start: exports and exit codes; and a run's own push."""
 
 import json
 import subprocess
@@ -11,7 +11,7 @@ import pytest
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from tunesmith.schemas.models import BaseModelEntry, Delivery
+from tunesmith.schemas.models import BaseModelEntry
 from tunesmith.schemas.training import TrainingSpec
 from tunesmith.training.delivery.in_run import deliver
 from tunesmith.training.progress import ProgressLog
@@ -40,17 +40,6 @@ def base(llama: BaseModelEntry, tmp_path: Path) -> Path:
     path = tmp_path / "base.json"
     path.write_text(llama.model_dump_json())
     return path
-
-
-def test_a_merged_push_sends_whole_weights_and_leaves_nothing_behind(hub, adapter: Path, base: Path) -> None:
-    done = program("push", adapter, "ada/mine", "--merged", "--base", base)
-    assert done.returncode == 0, done.stderr
-    delivery = Delivery.model_validate_json(done.stdout)
-    assert (delivery.status, delivery.weights) == ("pushed", "merged")
-    assert "model.safetensors" in hub.repos["ada/mine"]
-    assert "adapter_model.safetensors" not in hub.repos["ada/mine"]
-    assert b"library_name: transformers" in hub.repos["ada/mine"]["README.md"]
-    assert sorted(p.name for p in adapter.parent.iterdir()) == ["base.json", "model"]
 
 
 @pytest.mark.parametrize(
@@ -87,6 +76,9 @@ def test_an_export_writes_the_merged_folder_and_gguf_from_it(
     assert done.returncode == 0, done.stderr
     assert {"model.safetensors", "config.json", "tokenizer.json", "mine.gguf"} <= set(json.loads(done.stdout)["files"])
     assert (out / "mine.gguf").read_bytes()[4:] == (out / "model.safetensors").read_bytes()[:4]
+    assert "library_name: transformers" in (out / "README.md").read_text()
+    left = {path.name for path in adapter.parent.iterdir()}
+    assert left == {"base.json", "model", "exported", "convert_hf_to_gguf.py"}
 
 
 def test_an_export_that_lacks_its_tool_is_refused_before_anything_is_written(

@@ -52,6 +52,8 @@ def convert(folder: Path, target: Path, converter: Path) -> None:
     try:
         if done.returncode != 0:
             said = next((line for line in reversed(done.stderr.splitlines()) if line.strip()), "nothing")
+            if said.startswith("ModuleNotFoundError"):
+                raise Unsupported(f"{CONVERTER} lacks a package here ({said.strip()}). {HOW_TO_GET}", param="gguf")
             raise Invalid(
                 f"{CONVERTER} could not convert the model (exit {done.returncode}): {said.strip()[:500]} "
                 "Not every architecture and tokenizer has a place in GGUF; the merged folder runs with transformers.",
