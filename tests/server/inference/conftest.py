@@ -154,3 +154,15 @@ def register_engine(server) -> Callable[..., Awaitable[httpx.Response]]:
 @pytest.fixture(name="until")
 def until_fixture() -> Callable[[Callable[[], bool]], Awaitable[None]]:
     return until
+
+
+@pytest.fixture
+def serve() -> Callable[[Any], contextlib.AbstractAsyncContextManager[str]]:
+    """An app on a loopback port for the length of a block."""
+    return serving
+
+
+@pytest.fixture
+def register_at() -> Callable[..., Awaitable[httpx.Response]]:
+    """Tells a server of an engine."""
+    return register
