@@ -50,7 +50,7 @@ class Database:
         self._lean = psycopg_pool.AsyncConnectionPool(
             libpq_url(url),
             # One plan a statement for the connection's life: planning anew took more than running.
-            kwargs={"options": "-c plan_cache_mode=force_generic_plan -c jit=off"},
+            kwargs={"options": "-c plan_cache_mode=force_generic_plan -c jit=off", "autocommit": True},
             configure=_configure,
             reset=_reset,
             min_size=1,
@@ -103,13 +103,14 @@ class Database:
         Raises Unavailable as `session` does.
         """
         try:
-            await self._lean.open()
+            if self._lean.closed:
+                await self._lean.open()
             async with self._lean.connection() as connection:
                 seconds = self.clock.offset.total_seconds()
                 if each_alone and not seconds:
-                    await connection.set_autocommit(True)
                     yield connection
                     return
+                await connection.set_autocommit(False)
                 async with AsyncExitStack() as stack:
                     if not each_alone:
                         await stack.enter_async_context(connection.pipeline())
@@ -141,7 +142,8 @@ async def _configure(connection: Connection) -> None:
 
 
 async def _reset(connection: Connection) -> None:
-    await connection.set_autocommit(False)
+    if not connection.autocommit:
+        await connection.set_autocommit(True)
 
 
 async def driver(session: AsyncSession) -> Connection:

@@ -120,30 +120,11 @@ async def test_an_expired_file_is_gone_and_its_bytes_are_collected(server, uploa
     assert await state.blobs.size(file["sha256"]) is None
 
 
-async def test_a_result_file_is_listed_by_its_purpose_and_read_as_it_was_written(server):
-    state = server.app.state
-
-    async def csv():
-        yield b"step,train_loss\n1,2.5\n"
-
-    stored = await state.blobs.put(csv(), limit_bytes=1000)
-    key = (await server.http.get("/v1/keys", headers=server.bearer())).json()["data"][0]
-    async with state.db.session() as session:
-        from tunesmith.server.accounts.tables import ApiKeyRow
-        from tunesmith.server.db import driver
-
-        owner = await session.get_one(ApiKeyRow, key["id"])
-        file_id = await service.create_result_file(
-            await driver(session),
-            state.blobs,
-            project_id=owner.project_id,
-            created_by=owner.user_id,
-            filename="r.csv",
-            stored=stored,
-        )
-    listed = await server.http.get("/v1/files?purpose=fine-tune-results", headers=server.bearer())
-    assert [f["id"] for f in listed.json()["data"]] == [file_id]
-    content = await server.http.get(f"/v1/files/{file_id}/content", headers=server.bearer() | {"range": "bytes=0-3"})
+async def test_a_result_file_is_listed_by_its_purpose_and_read_as_it_was_written(remote, trained):
+    listed = await remote.get("/v1/files", purpose="fine-tune-results")
+    assert [f["id"] for f in listed["data"]] == trained["result_files"]
+    url = f"/v1/files/{trained['result_files'][0]}/content"
+    content = await remote.http.get(url, headers=remote.bearer() | {"range": "bytes=0-3"})
     assert (content.status_code, content.text) == (206, "step")
 
 

@@ -6,7 +6,10 @@ import pytest
 
 from tunesmith.schemas.errors import AlreadyTerminal, LeaseLost, TunesmithError, Unprocessable
 from tunesmith.schemas.worker import CompleteReply, MissingReply
-from tunesmith.server.jobs import service
+from tunesmith.server.jobs import outcome, service
+from tunesmith.server.storage import uses
+
+CSV_HEADER = outcome.CSV_HEADER.decode().strip()
 
 
 async def leased(floor):
@@ -164,7 +167,63 @@ async def test_the_result_file_has_a_row_a_step_of_the_line_that_counts(floor, r
     slices["items"].append(valid)
     await floor.report(second, metrics=slices)
     await floor.complete(second, result, await floor.result(second))
+    assert (await csv_of(floor))[1:] == ["1,3,,,", "2,2.5,,,", "3,2.2,,2,"]
+
+
+async def test_a_complete_before_any_report_of_a_later_epoch_hides_what_it_trained_again(floor, result, points):
+    token, _ = await leased(floor)
+    await floor.report(token, metrics=points(0, (1, 3.0), (2, 2.5)))
+    await floor.release(token)
+    second = await floor.claim("w2")
+    await floor.complete(second, result, await floor.result(second))
+    assert (await floor.row(token.job_id)).attempts == 2
+    assert await floor.series(token.job_id) == []
+
+
+async def test_a_job_that_changes_between_the_look_and_the_write_is_looked_at_again(floor, result, points, monkeypatch):
+    token, upload_id = await leased(floor)
+    look, looks = outcome._look, []
+
+    async def look_and_be_overtaken(*args):
+        looks.append(await look(*args))
+        if len(looks) == 1:
+            await floor.report(token, metrics=points(0, (1, 2.5)))
+        return looks[-1]
+
+    monkeypatch.setattr(outcome, "_look", look_and_be_overtaken)
+    assert isinstance(await floor.complete(token, result, upload_id), CompleteReply)
+    assert [look.csv.count(b"\n") for look in looks] == [1, 2]
+    assert await csv_of(floor) == [CSV_HEADER, "1,2.5,,,"]
+
+
+async def test_a_result_file_that_is_swept_between_its_write_and_its_hold_is_written_again(floor, result, monkeypatch):
+    token, upload_id = await leased(floor)
+    conclude = outcome._conclude
+
+    async def swept_before(db, look, manifest, stored, *args):
+        await uses.sweep(floor.db, floor.blobs, [stored.sha256])
+        assert await floor.blobs.size(stored.sha256) is None
+        return await conclude(db, look, manifest, stored, *args)
+
+    monkeypatch.setattr(outcome, "_conclude", swept_before)
+    await floor.complete(token, result, upload_id)
+    assert await csv_of(floor) == [CSV_HEADER]
+
+
+async def test_the_same_call_again_writes_a_result_file_that_a_crash_took_away(floor, result):
+    token, upload_id = await leased(floor)
+    await floor.complete(token, result, upload_id)
+    (sha256,) = await one_row(floor, "SELECT sha256 FROM files")
+    await floor.blobs.delete(sha256)
+    await floor.complete(token, result, upload_id)
+    assert await csv_of(floor) == [CSV_HEADER]
+
+
+async def one_row(floor, statement: str):
     async with floor.db.lean() as connection:
-        (sha256,) = await (await connection.execute("SELECT sha256 FROM files")).fetchone()
-    content = b"".join([piece async for piece in floor.blobs.open(sha256)]).decode()
-    assert content.splitlines()[1:] == ["1,3,,,", "2,2.5,,,", "3,2.2,,2,"]
+        return await (await connection.execute(statement)).fetchone()
+
+
+async def csv_of(floor) -> list[str]:
+    (sha256,) = await one_row(floor, "SELECT sha256 FROM files")
+    return b"".join([piece async for piece in floor.blobs.open(sha256)]).decode().splitlines()

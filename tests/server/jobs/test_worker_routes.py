@@ -57,6 +57,27 @@ async def test_only_worker_keys_claim(remote):
     assert (await remote.http.post("/worker/v1/claim", json={})).status_code == 401
 
 
+async def test_a_key_claims_no_more_from_the_moment_that_it_is_revoked(remote):
+    key = (
+        await remote.http.post("/v1/keys", json={"name": "w", "kind": "worker"}, headers=remote.server.bearer())
+    ).json()
+    for _ in range(3):
+        await remote.queued()
+        assert (await remote.claim("mine", key=key["key"])).status_code == 200
+    await remote.queued()
+    assert (await remote.http.delete(f"/v1/keys/{key['id']}", headers=remote.server.bearer())).status_code == 200
+    assert (await remote.claim("mine", key=key["key"])).status_code == 401
+    assert (await remote.claim()).status_code == 200
+
+
+async def test_the_same_claim_again_over_http_answers_the_same_lease_however_many_jobs_wait(remote):
+    first, second = await remote.queued(), await remote.queued()
+    claim_id = str(uuid4())
+    leases = [(await remote.claim(claim_id=claim_id)).json() for _ in range(3)]
+    assert {(lease["job_id"], lease["lease_token"]) for lease in leases} == {(first, leases[0]["lease_token"])}
+    assert (await remote.claim()).json()["job_id"] == second
+
+
 async def test_a_worker_key_of_another_project_sees_no_job(remote):
     await remote.queued()
     made = await remote.http.post(

@@ -13,6 +13,9 @@ from tunesmith.schemas.errors import Forbidden, Unauthenticated
 from tunesmith.server.accounts import keys
 from tunesmith.server.db import Connection, Database, driver
 
+MOST_KNOWN = 4096
+"""Keys of which this process remembers whose they are."""
+
 
 @dataclass(frozen=True)
 class Caller:
@@ -85,8 +88,24 @@ class RequireBriefly(Policy):
 class RequireInside(RequireBriefly):
     """As RequireBriefly, and the route itself asks, on the connection that it works with; gives the key as it came."""
 
+    def __init__(self, *kinds: KeyKind) -> None:
+        super().__init__(*kinds)
+        self._known: dict[bytes, Caller] = {}
+
     async def __call__(self, request: Request) -> str:  # pyright: ignore[reportIncompatibleMethodOverride]
         return bearer(request)
+
+    async def caller(self, connection: Connection, key: str) -> Caller:
+        """The caller of a key that is live now."""
+        caller = await authenticate_on(connection, key, self.kinds)
+        while len(self._known) >= MOST_KNOWN:
+            del self._known[next(iter(self._known))]
+        self._known[keys.digest_of(key)] = caller
+        return caller
+
+    def recall(self, key: str) -> Caller | None:
+        """Whose key it was when it last came. Whether it is live still, the statement must ask that relies on it."""
+        return self._known.get(keys.digest_of(key))
 
 
 def remember(request: Request, caller: Caller) -> Caller:

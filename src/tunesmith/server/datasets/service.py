@@ -3,7 +3,7 @@
 import asyncio
 import datetime as dt
 from collections.abc import Sequence
-from typing import Literal, LiteralString
+from typing import Any, Literal, LiteralString
 
 from sqlalchemy import ColumnElement, and_, func, or_, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -19,7 +19,7 @@ from tunesmith.server.accounts.scope import owned
 from tunesmith.server.datasets.receive import Received
 from tunesmith.server.datasets.tables import FileRow
 from tunesmith.server.datasets.validation import FileCheck, Findings
-from tunesmith.server.db import Connection, Database
+from tunesmith.server.db import Database
 from tunesmith.server.storage import uses
 from tunesmith.server.storage.blobs import BlobStore, Stored
 
@@ -28,9 +28,13 @@ MIN_CHAT_EXAMPLES = 10
 SHOWN_FAULTS = 3
 Order = Literal["asc", "desc"]
 
-INSERT_RESULT: LiteralString = """
-INSERT INTO files (id, project_id, created_by, filename, purpose, sha256, size_bytes)
-VALUES (%(id)s, %(project_id)s, %(created_by)s, %(filename)s, 'fine-tune-results', %(sha256)s, %(size_bytes)s)"""
+# A part of the statement that ends a job, its part `job`: the file of its figures, and the hold on the file's bytes.
+RESULT_PART: LiteralString = f""",
+  file AS (
+    INSERT INTO files (id, project_id, created_by, filename, purpose, sha256, size_bytes)
+    SELECT %(holder)s, project_id, created_by, 'step_metrics.csv', 'fine-tune-results', %(sha256)s, %(size_bytes)s
+    FROM job
+  ){uses.HOLD_PART}"""
 
 
 async def create_file(session: AsyncSession, blobs: BlobStore, caller: Caller, received: Received) -> FileRow:
@@ -51,25 +55,9 @@ async def create_file(session: AsyncSession, blobs: BlobStore, caller: Caller, r
     return await _insert(session, blobs, row, received.stored, expires_after_s=received.expires_after_s)
 
 
-async def create_result_file(
-    connection: Connection, blobs: BlobStore, *, project_id: str, created_by: str, filename: str, stored: Stored
-) -> str:
-    """A file of purpose fine-tune-results from bytes that are stored; its id. `created_by` is a user's id.
-
-    Raises Unavailable when the bytes were swept meanwhile.
-    """
-    file_id = ids.new_id("file")
-    parameters = {
-        "id": file_id,
-        "project_id": project_id,
-        "created_by": created_by,
-        "filename": filename,
-        "sha256": stored.sha256,
-        "size_bytes": stored.size_bytes,
-    }
-    await connection.execute(INSERT_RESULT, parameters)
-    await uses.hold_one(connection, blobs, stored, project_id=project_id, holder=file_id)
-    return file_id
+def result_parameters(file_id: str, stored: Stored) -> dict[str, Any]:
+    """What RESULT_PART takes. The bytes are stored; the caller looks again once it is committed."""
+    return {"holder": file_id, "sha256": stored.sha256, "size_bytes": stored.size_bytes}
 
 
 async def get_file(session: AsyncSession, caller: Caller, file_id: str) -> FileRow:

@@ -18,19 +18,21 @@ from tunesmith.server.events.tables import JobEventRow
 
 CHANNEL = "tunesmith_events"
 
-# Fits behind `WITH` of any statement that has the job's row locked. %(entries)s is a JSON array.
+# Fits behind `WITH` of a statement whose part `job` has the job's locked row. %(entries)s is a JSON array.
 INSERT = """
   event AS (
     INSERT INTO job_events (job_id, seq, created_at, level, type, message, data, epoch, stream_seq, step)
-    SELECT %(job_id)s::text, n + COALESCE((SELECT max(seq) FROM job_events WHERE job_id = %(job_id)s), 0),
+    SELECT job.id, n + COALESCE((SELECT max(seq) FROM job_events WHERE job_id = %(job_id)s), 0),
       tunesmith_now(), e->>'level', e->>'type', e->>'message', NULLIF(e->'data', 'null'),
       (e->>'epoch')::bigint, (e->>'stream_seq')::bigint, (e->>'step')::bigint
-    FROM jsonb_array_elements(%(entries)s::jsonb) WITH ORDINALITY AS given(e, n)
+    FROM job, jsonb_array_elements(%(entries)s::jsonb) WITH ORDINALITY AS given(e, n)
   )"""
+# Wakes who follows the job, once the transaction commits.
+WAKE = f"CASE WHEN watched_until > tunesmith_now() THEN pg_notify('{CHANNEL}', job.id) END"
 
 APPEND = f"""
-WITH {INSERT}
-SELECT pg_notify('{CHANNEL}', id) FROM jobs WHERE id = %(job_id)s AND watched_until > tunesmith_now()"""
+WITH job AS (SELECT id, watched_until FROM jobs WHERE id = %(job_id)s),{INSERT}
+SELECT {WAKE} FROM job"""
 
 PAGE = """
 SELECT job_id, seq, created_at, level, type, message, data FROM job_events

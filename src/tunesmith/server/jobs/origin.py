@@ -1,6 +1,7 @@
 """What is known of a job when its weights arrive: their origin, and the lineage of the model made of them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from typing import Any, LiteralString
 
 from psycopg.rows import class_row
@@ -11,12 +12,11 @@ from tunesmith.schemas.training import TrainingResult
 from tunesmith.server.db import Connection
 from tunesmith.server.models.registration import Origin
 
-ASKED: LiteralString = """
-SELECT id AS job_id, project_id, created_by, organization, model_name, family, task, method, adaptation, backend, base,
-  parent_model, training_file, validation_file, inputs, validation_split, seed,
-  (SELECT manifest FROM uploads u WHERE u.id = %(upload_id)s AND u.job_id = jobs.id AND u.epoch = jobs.epoch
-    AND u.kind = 'result' AND u.state = 'committed') AS result_manifest
-FROM jobs WHERE id = %(job_id)s"""
+COLUMNS: LiteralString = """
+  model_name, family, task, method, adaptation, backend, base, parent_model, training_file, validation_file, inputs,
+  validation_split, seed"""
+ASKED: LiteralString = f"""
+SELECT id AS job_id, project_id, created_by, organization, {COLUMNS} FROM jobs WHERE id = %(job_id)s"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +40,6 @@ class Asked:
     inputs: dict[str, Any]
     validation_split: float
     seed: int
-    result_manifest: list[dict[str, Any]] | None = None
-    """Files of the named upload, if it is a committed result of the job's epoch."""
 
     @property
     def origin(self) -> Origin:
@@ -85,10 +83,18 @@ class Asked:
         ).model_dump(mode="json")
 
 
-async def asked(connection: Connection, job_id: str, upload_id: str | None = None) -> Asked:
-    """What was asked of the job, with the manifest of its result's upload if one is named. Raises JobNotFound."""
+_NAMES = tuple(field.name for field in fields(Asked))
+
+
+def asked_in(row: Mapping[str, Any]) -> Asked:
+    """The columns COLUMNS and the first four of `Asked`, of a row that may have others too."""
+    return Asked(**{name: row[name] for name in _NAMES})
+
+
+async def asked(connection: Connection, job_id: str) -> Asked:
+    """What was asked of the job. Raises JobNotFound."""
     async with connection.cursor(row_factory=class_row(Asked)) as cursor:
-        await cursor.execute(ASKED, {"job_id": job_id, "upload_id": upload_id})
+        await cursor.execute(ASKED, {"job_id": job_id})
         row = await cursor.fetchone()
     if row is None:
         raise JobNotFound(job_id)

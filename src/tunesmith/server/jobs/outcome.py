@@ -4,42 +4,71 @@ import hashlib
 import math
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any, LiteralString
+from typing import Any, LiteralString, cast
 
-from psycopg import sql
+from psycopg.errors import UniqueViolation
+from psycopg.rows import dict_row
 
-from tunesmith.schemas.errors import Unprocessable
+from tunesmith.schemas.errors import InFlight, Unprocessable
 from tunesmith.schemas.models import Comparison
 from tunesmith.schemas.training import TrainingResult
 from tunesmith.schemas.worker import CompleteReply, CompleteRequest, MissingReply, StreamPositions
+from tunesmith.server import ids
 from tunesmith.server.datasets import service as datasets
-from tunesmith.server.db import Connection, Database
+from tunesmith.server.db import Database
 from tunesmith.server.events.service import Entry
 from tunesmith.server.jobs import arrivals, origin, protocol, queue, states
+from tunesmith.server.jobs.origin import Asked
 from tunesmith.server.jobs.queue import LeaseToken, Locked
-from tunesmith.server.jobs.states import QUEUED, SUCCEEDED, Ended
+from tunesmith.server.jobs.states import QUEUED, SUCCEEDED, Along, Ended
 from tunesmith.server.models import registration
 from tunesmith.server.models.registration import Shown, Weights
 from tunesmith.server.storage.blobs import BlobStore, Stored
 
 CSV_HEADER = b"step,train_loss,train_accuracy,valid_loss,valid_mean_token_accuracy\n"
 MAX_CSV_BYTES = 1024**3
+MAX_LOOKS = 5
+"""How often a complete looks anew at a job that changes between its look and its write."""
 
 # One row a step; points that a later epoch trained again are left out.
-RESULT_ROWS: LiteralString = """
-COPY (
-  SELECT step, max((data->>'train_loss')::float8), max((data->>'train_mean_token_accuracy')::float8),
-    max((data->>'valid_loss')::float8), max((data->>'valid_mean_token_accuracy')::float8)
-  FROM job_events WHERE job_id = {} AND type = 'metrics' AND NOT superseded GROUP BY step ORDER BY step
-) TO STDOUT WITH (FORMAT csv)"""
+_FIGURES = ("train_loss", "train_mean_token_accuracy", "valid_loss", "valid_mean_token_accuracy")
+_ROW = " || ',' || ".join(["step", *(f"COALESCE(max((data->>'{name}')::float8)::text, '')" for name in _FIGURES)])
+RESULT_ROWS = f"""
+SELECT string_agg(line, E'\\n' ORDER BY step) || E'\\n' FROM (
+  SELECT step, {_ROW} AS line
+  FROM job_events WHERE job_id = %(job_id)s AND type = 'metrics' AND NOT superseded GROUP BY step) AS steps"""
+
+COMMITTED = """
+SELECT manifest FROM uploads u WHERE u.id = %(upload_id)s AND u.job_id = jobs.id AND u.epoch = jobs.epoch
+  AND u.kind = 'result' AND u.state = 'committed'"""
+
+LOOK = cast(
+    "LiteralString",
+    f"""
+SELECT {queue.LOCKED}, {origin.COLUMNS}, ({COMMITTED}) AS manifest, ({queue.REPLAY}) AS replay,
+  CASE WHEN next_metric > 0 OR resume_step > 0 THEN ({RESULT_ROWS}) END AS csv
+FROM jobs WHERE id = %(job_id)s""",
+)
+
+# What was looked at is still so: the lease, the state, the figures that the result file has, and the weights.
+UNCHANGED: LiteralString = f"""
+  AND status = %(now)s AND epoch = %(epoch)s AND claim_id = %(claim_id)s AND next_metric = %(next_metric)s
+  AND EXISTS ({COMMITTED})"""
+PARTS: LiteralString = datasets.RESULT_PART + registration.VERSION_PART
 
 
 @dataclass(frozen=True, slots=True)
-class _Ready:
-    """All streams are complete; the result file as it is then."""
+class _Look:
+    """The job when it was looked at, without a lock."""
 
+    lease: Locked
+    asked: Asked
+    manifest: list[dict[str, Any]] | None
+    """Files of the named upload, if it is a committed result of the job's epoch."""
+    replay: dict[str, Any] | None
+    """What the same call was answered, if it has ended the job before."""
     csv: bytes
-    next_metric: int
+    """The result file as it is now."""
 
 
 async def complete(
@@ -47,50 +76,52 @@ async def complete(
 ) -> CompleteReply | MissingReply:
     """The job has succeeded and its model is registered; or MissingReply while items of its streams have not come.
 
-    The same call again gets the same answer. Raises LeaseLost, AlreadyTerminal, and Unprocessable when the result was
-    not uploaded and committed by this epoch.
+    Two statements: a look without a lock, and a write that does nothing when the job has changed since; then it is
+    looked at again. The same call again gets the same answer. Raises LeaseLost, AlreadyTerminal, Unprocessable when the
+    result was not uploaded and committed by this epoch, and InFlight when the job would not keep still.
     """
     digest = protocol.digest_of(body)
-    while True:
-        ready = await _prepare(db, token, digest, body)
-        if not isinstance(ready, _Ready):
-            return ready
-        stored = await _put(blobs, ready.csv)
-        async with db.lean() as connection:
-            lease = await queue.hold_or_replay(connection, token, digest)
-            if isinstance(lease, dict):
-                return CompleteReply.model_validate(lease)
-            _refuse_ended(token, lease)
-            if lease.next_metric != ready.next_metric:
-                continue  # points came in meanwhile: the result file must have them
-            asked = await origin.asked(connection, lease.job_id, body.upload_id)
-            if asked.result_manifest is None:
-                raise _not_committed(lease, body.upload_id)
-            weights = Weights(body.upload_id, asked.result_manifest, arrivals.finite(body.result.metrics))
-            result_file = await datasets.create_result_file(
-                connection,
-                blobs,
-                project_id=lease.project_id,
-                created_by=lease.created_by,
-                filename="step_metrics.csv",
-                stored=stored,
-            )
-            return await _conclude(connection, lease, asked, weights, result_file, body, digest)
+    for _ in range(MAX_LOOKS):
+        look = await _look(db, token, digest, body.upload_id)
+        if look.replay is not None:
+            await _put(blobs, look.csv)  # the server may have ended between the write and the answer
+            return CompleteReply.model_validate(look.replay)
+        _refuse_ended(token, look.lease)
+        if _gaps(look.lease, body.last_seq) and not look.lease.gave_up_waiting:
+            async with db.lean(each_alone=True) as connection:
+                await queue.note_completing(connection, token)
+            return MissingReply(next_seq=protocol.positions(look.lease))
+        if look.manifest is None:
+            raise _not_committed(look.lease, body.upload_id)
+        if look.lease.status is QUEUED and look.lease.epoch > 1:
+            await _start(db, token)
+            continue
+        stored = await _put(blobs, look.csv)
+        reply = await _conclude(db, look, look.manifest, stored, body, digest)
+        if reply is not None:
+            await _put(blobs, look.csv)  # swept meanwhile with another file; held from now on
+            return reply
+    raise InFlight(f"Job {token.job_id} changed again and again meanwhile. Send the same call once more.")
 
 
-async def _prepare(
-    db: Database, token: LeaseToken, digest: bytes, body: CompleteRequest
-) -> _Ready | CompleteReply | MissingReply:
-    async with db.lean(each_alone=True) as connection:
-        lease = await queue.hold_or_replay(connection, token, digest)
-        if isinstance(lease, dict):
-            return CompleteReply.model_validate(lease)
-        _refuse_ended(token, lease)
-        if _gaps(lease, body.last_seq) and not lease.gave_up_waiting:
-            await queue.note_completing(connection, lease.job_id)
-            return MissingReply(next_seq=protocol.positions(lease))
-        rows = await _result_rows(connection, lease)
-    return _Ready(CSV_HEADER + rows, lease.next_metric)
+async def _look(db: Database, token: LeaseToken, digest: bytes, upload_id: str) -> _Look:
+    parameters = {
+        "job_id": token.job_id,
+        "epoch": token.epoch,
+        "claim_id": token.claim_id,
+        "digest": digest,
+        "upload_id": upload_id,
+    }
+    async with db.lean(each_alone=True) as connection, connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(LOOK, parameters)
+        row = await cursor.fetchone()
+    if row is None:
+        raise queue.refusal(token, None)
+    lease = queue.locked_in(row)
+    if row["replay"] is None and not lease.held_by(token):
+        raise queue.refusal(token, lease)
+    csv = CSV_HEADER + (row["csv"] or "").encode()
+    return _Look(lease, origin.asked_in(row), row["manifest"], row["replay"], csv)
 
 
 def _refuse_ended(token: LeaseToken, lease: Locked) -> None:
@@ -105,11 +136,12 @@ def _gaps(lease: Locked, sent: StreamPositions) -> list[str]:
     return [name for name in ("metrics", "logs", "events") if getattr(have, name) < getattr(sent, name)]
 
 
-async def _result_rows(connection: Connection, lease: Locked) -> bytes:
-    if lease.next_metric == 0 and lease.resume_step == 0:
-        return b""
-    async with connection.cursor() as cursor, cursor.copy(sql.SQL(RESULT_ROWS).format(lease.job_id)) as copy:
-        return b"".join([bytes(piece) async for piece in copy])
+async def _start(db: Database, token: LeaseToken) -> None:
+    """The run was over before its first report, and an earlier epoch has left points behind."""
+    async with db.lean() as connection:
+        lease = await queue.hold_live(connection, token)
+        if lease.status is QUEUED:
+            await protocol.start(connection, lease)
 
 
 async def _put(blobs: BlobStore, content: bytes) -> Stored:
@@ -133,37 +165,45 @@ def _not_committed(lease: Locked, upload_id: str) -> Unprocessable:
 
 
 async def _conclude(
-    connection: Connection,
-    lease: Locked,
-    asked: origin.Asked,
-    weights: Weights,
-    result_file: str,
-    body: CompleteRequest,
-    digest: bytes,
-) -> CompleteReply:
-    if lease.status is QUEUED:
-        lease = await protocol.start(connection, lease)
-    comparisons = [c.model_dump(mode="json") for c in body.result.comparisons if _is_finite(c)]
-    shown = Shown(
-        comparisons,
-        details=body.result.model_dump(mode="json", include={"classification", "embedding", "delivery"}),
-        probes=[probe.model_dump(mode="json") for probe in body.result.probes],
-    )
-    await registration.register(connection, asked.origin, weights, shown, asked.lineage(body.result))
+    db: Database, look: _Look, manifest: list[dict[str, Any]], stored: Stored, body: CompleteRequest, digest: bytes
+) -> CompleteReply | None:
+    """All of it in one statement; None when the job has changed since the look, and then nothing is written."""
+    lease, asked = look.lease, look.asked
+    result_file = ids.new_id("file")
+    weights = Weights(body.upload_id, manifest, arrivals.finite(body.result.metrics))
+    written = {
+        "now": lease.status.value,
+        "epoch": lease.epoch,
+        "claim_id": lease.claim_id,
+        "next_metric": lease.next_metric,
+        **datasets.result_parameters(result_file, stored),
+        **registration.version_parameters(weights, _shown(body.result), asked.lineage(body.result)),
+    }
     reply = CompleteReply(status=SUCCEEDED, fine_tuned_model=asked.model_name)
-    ended = Ended(lease.epoch, "succeeded", digest, reply.model_dump(mode="json"))
-    await states.change(
-        connection,
-        lease.job_id,
-        lease.status,
-        SUCCEEDED,
-        _entries(lease, body, asked.model_name),
-        ended=ended,
-        fine_tuned_model=asked.model_name,
-        result_file=result_file,
-        **_figures(body.result),
+    try:
+        async with db.lean(each_alone=True) as connection:
+            done = await states.succeed(
+                connection,
+                lease.job_id,
+                lease.status,
+                _entries(lease, body, asked.model_name),
+                ended=Ended(lease.epoch, "succeeded", digest, reply.model_dump(mode="json")),
+                along=Along(UNCHANGED, PARTS, written),
+                fine_tuned_model=asked.model_name,
+                result_file=result_file,
+                **_figures(body.result),
+            )
+    except UniqueViolation:  # an event was added between the look and the write
+        return None
+    return reply if done else None
+
+
+def _shown(result: TrainingResult) -> Shown:
+    return Shown(
+        [c.model_dump(mode="json") for c in result.comparisons if _is_finite(c)],
+        details=result.model_dump(mode="json", include={"classification", "embedding", "delivery"}),
+        probes=[probe.model_dump(mode="json") for probe in result.probes],
     )
-    return reply
 
 
 def _figures(result: TrainingResult) -> dict[str, Any]:
@@ -176,12 +216,13 @@ def _figures(result: TrainingResult) -> dict[str, Any]:
 
 
 def _entries(lease: Locked, body: CompleteRequest, name: str) -> list[Entry]:
-    entries = [Entry(f"New fine-tuned model created: {name}"), Entry("The job has successfully completed")]
+    entries = [protocol.started(lease)] if lease.status is QUEUED else []
     gaps = _gaps(lease, body.last_seq)
     if gaps:
-        lost = Entry(f"Some of the run's {', '.join(gaps)} never arrived: they have gaps", level="warn")
-        return [lost, *entries]
-    return entries
+        entries.append(Entry(f"Some of the run's {', '.join(gaps)} never arrived: they have gaps", level="warn"))
+    return [
+        *entries, Entry(f"New fine-tuned model created: {name}"), Entry("The job has successfully completed")
+    ]  # fmt: skip
 
 
 def _is_finite(comparison: Comparison) -> bool:

@@ -59,15 +59,18 @@ async def start(connection: Connection, lease: Locked) -> Locked:
     """The job runs from now on; points beyond the checkpoint that it goes on from are hidden."""
     if lease.epoch > 1:
         await events.supersede(connection, lease.job_id, lease.epoch, lease.resume_step)
-    entry = Entry(
-        f"Fine-tuning job resumed at step {lease.resume_step} on worker {lease.worker_id}"
-        if lease.resume_step
-        else f"Fine-tuning job started on worker {lease.worker_id}"
-    )
+    entries = [started(lease)]
     await states.change(
-        connection, lease.job_id, lease.status, RUNNING, [entry], started_epoch=lease.epoch, step=lease.resume_step
+        connection, lease.job_id, lease.status, RUNNING, entries, started_epoch=lease.epoch, step=lease.resume_step
     )
     return replace(lease, status=RUNNING, step=lease.resume_step, phase=None)
+
+
+def started(lease: Locked) -> Entry:
+    """What is told when the run begins."""
+    if lease.resume_step:
+        return Entry(f"Fine-tuning job resumed at step {lease.resume_step} on worker {lease.worker_id}")
+    return Entry(f"Fine-tuning job started on worker {lease.worker_id}")
 
 
 def positions(lease: Locked) -> StreamPositions:

@@ -8,12 +8,13 @@ three against it, so that a worker that lost its lease can change nothing, howev
 import datetime as dt
 import hashlib
 import hmac
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from typing import Any, LiteralString, TypeVar
 from uuid import UUID
 
 from psycopg.errors import UniqueViolation
-from psycopg.rows import BaseRowFactory, class_row, dict_row, kwargs_row
+from psycopg.rows import BaseRowFactory, class_row, dict_row
 from psycopg.types.json import Jsonb
 
 from tunesmith.schemas.errors import AlreadyTerminal, Forbidden, InFlight, LeaseLost, TunesmithError, Unauthenticated
@@ -23,7 +24,7 @@ from tunesmith.server.accounts.auth import Caller
 from tunesmith.server.db import Connection
 
 Row = TypeVar("Row")
-REPLAY_S = 24 * 3600.0
+REPLAY_S = 24 * 3600
 """How long the call that ended an attempt is answered again."""
 
 # A worker's greeting: whose id it is, and the job that this very claim already holds (its reply was lost).
@@ -50,11 +51,13 @@ _CLAIMED = """
   jobs.oom_retries"""
 
 # The oldest queued job that the worker may and can run. SKIP LOCKED lets two claimers take two jobs, never one.
-CLAIM = f"""
+# The commit need not reach the disk before the answer goes out: a crash that loses it loses a claim that nothing was
+# built on (whatever the worker writes later is in the log behind it), and the token then fits no claim.
+_CLAIM = f"""
 WITH candidate AS (
     SELECT id FROM jobs
     WHERE status = 'queued' AND claim_id IS NULL AND not_before <= tunesmith_now() AND task = ANY(%(tasks)s)
-      AND adaptation = ANY(%(adaptations)s) AND (%(scope)s::text IS NULL OR project_id = %(scope)s)
+      AND adaptation = ANY(%(adaptations)s) AND (%(scope)s::text IS NULL OR project_id = %(scope)s){{given}}
     ORDER BY created_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
   ), leased AS (
     UPDATE jobs SET epoch = epoch + 1, claim_id = %(claim_id)s, worker_id = %(worker_id)s,
@@ -68,17 +71,27 @@ WITH candidate AS (
     INSERT INTO attempts (job_id, epoch, claim_id, worker_id, session_id, phase)
     SELECT id, epoch, claim_id, worker_id, %(session_id)s, 'leased' FROM leased
   )
-SELECT {_CLAIMED} FROM leased AS jobs"""
+SELECT {_CLAIMED} FROM leased AS jobs CROSS JOIN set_config('synchronous_commit', 'off', true)"""
+CLAIM = _CLAIM.format(given="")
+# For a worker that was greeted a moment ago: its key is still live, and the worker's id still that key's.
+CLAIM_AGAIN = _CLAIM.format(
+    given="""
+      AND EXISTS (SELECT FROM workers w JOIN api_keys k ON k.id = w.key_id
+        WHERE w.project_id = %(project_id)s AND w.id = %(worker_id)s AND w.key_id = %(key_id)s
+          AND w.session_id = %(session_id)s AND w.last_seen_at > tunesmith_now() - interval '10 seconds'
+          AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > tunesmith_now())
+          AND k.last_used_at > tunesmith_now() - interval '1 minute')"""
+)
 
 HELD = f"SELECT {_CLAIMED} FROM jobs WHERE id = %(job_id)s"
 
-LOCK = """
-SELECT id AS job_id, project_id, created_by, organization, status, epoch, claim_id, worker_id, report_seq, next_metric,
+LOCKED = """
+  id AS job_id, project_id, created_by, organization, status, epoch, claim_id, worker_id, report_seq, next_metric,
   next_log, next_event, resume_step, phase, step, total_steps, progress_at, pause_requested, requeues, failed_step,
   failed_there, oom_retries, completing_since < tunesmith_now() - interval '60 seconds' AS gave_up_waiting,
   completing_since IS NOT NULL AS completing, EXTRACT(epoch FROM lease_expires_at - tunesmith_now())::float8 AS left_s,
-  COALESCE(watched_until > tunesmith_now(), false) AS watched, tunesmith_now() AS now
-FROM jobs WHERE id = %(job_id)s FOR UPDATE"""
+  COALESCE(watched_until > tunesmith_now(), false) AS watched, tunesmith_now() AS now"""
+LOCK = f"SELECT {LOCKED} FROM jobs WHERE id = %(job_id)s FOR UPDATE"
 
 RENEW = """
 UPDATE jobs SET lease_expires_at = tunesmith_now() + %(ttl)s, report_seq = %(report_seq)s,
@@ -91,12 +104,13 @@ UPDATE jobs SET lease_expires_at = tunesmith_now() + %(ttl)s, report_seq = %(rep
 WHERE id = %(job_id)s AND epoch = %(epoch)s AND claim_id = %(claim_id)s"""
 
 NOTE_COMPLETING = """
-UPDATE jobs SET completing_since = COALESCE(completing_since, tunesmith_now()) WHERE id = %(job_id)s"""
+UPDATE jobs SET completing_since = COALESCE(completing_since, tunesmith_now())
+WHERE id = %(job_id)s AND epoch = %(epoch)s AND claim_id = %(claim_id)s"""
 
-REPLAY = """
+REPLAY = f"""
 SELECT outcome_reply FROM attempts
 WHERE job_id = %(job_id)s AND epoch = %(epoch)s AND claim_id = %(claim_id)s AND outcome_digest = %(digest)s
-  AND ended_at > tunesmith_now() - %(replay)s"""
+  AND ended_at > tunesmith_now() - interval '{REPLAY_S} seconds'"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +186,13 @@ class Locked:
         """The job has ended, and its worker may still ask what to do: the answer is cancel."""
         return self.status.terminal
 
+    def held_by(self, token: LeaseToken) -> bool:
+        """Whether the token is that of the claim which holds the job."""
+        return self.epoch == token.epoch and self.claim_id == token.claim_id
+
+
+_NAMES = tuple(field.name for field in fields(Locked))
+
 
 def read_token(text: str, secret: bytes) -> LeaseToken:
     """The token, its signature checked in constant time. Raises Unauthenticated, and Forbidden for an API key."""
@@ -224,7 +245,29 @@ async def claim(
 
     One statement, so no two workers hold the same job. Raises InFlight when the same claim is being answered elsewhere.
     """
-    parameters = {
+    try:
+        return await _one(connection, class_row(Claimed), CLAIM, _wanted(scope, body, start_deadline_s))
+    except UniqueViolation as e:
+        raise InFlight("The same claim is being answered by another call. Send it once more.") from e
+
+
+async def claim_again(
+    connection: Connection, worker: Caller, scope: str | None, body: ClaimRequest, start_deadline_s: float
+) -> Claimed | None:
+    """As `claim`, for a worker that was greeted a moment ago; the same statement asks whether it may claim still.
+
+    None as well when it must be greeted first, when its key has ended, and when this very claim holds a job already.
+    """
+    who = {"project_id": worker.project_id, "key_id": worker.key_id}
+    try:
+        wanted = _wanted(scope, body, start_deadline_s)
+        return await _one(connection, class_row(Claimed), CLAIM_AGAIN, wanted | who)
+    except UniqueViolation:
+        return None
+
+
+def _wanted(scope: str | None, body: ClaimRequest, start_deadline_s: float) -> dict[str, Any]:
+    return {
         "tasks": [task.value for task in body.capabilities.tasks],
         "adaptations": [adaptation.value for adaptation in body.capabilities.adaptations],
         "scope": scope,
@@ -233,10 +276,6 @@ async def claim(
         "session_id": body.session_id,
         "start_deadline": dt.timedelta(seconds=start_deadline_s),
     }
-    try:
-        return await _one(connection, class_row(Claimed), CLAIM, parameters)
-    except UniqueViolation as e:
-        raise InFlight("The same claim is being answered by another call. Send it once more.") from e
 
 
 async def held(connection: Connection, job_id: str) -> Claimed | None:
@@ -247,7 +286,14 @@ async def held(connection: Connection, job_id: str) -> Claimed | None:
 async def lock(connection: Connection, job_id: str) -> Locked | None:
     """The job's row, locked until the transaction ends; None when there is no such job. Where each statement is a
     transaction of its own, that is only a look."""
-    return await _one(connection, kwargs_row(_locked), LOCK, {"job_id": job_id})
+    row = await _one(connection, dict_row, LOCK, {"job_id": job_id})
+    return locked_in(row) if row is not None else None
+
+
+def locked_in(row: Mapping[str, Any]) -> Locked:
+    """The columns LOCKED of a row that may have others too."""
+    columns = {name: row[name] for name in _NAMES}
+    return Locked(**(columns | {"status": JobStatus(row["status"])}))
 
 
 async def hold(connection: Connection, token: LeaseToken) -> Locked:
@@ -256,7 +302,7 @@ async def hold(connection: Connection, token: LeaseToken) -> Locked:
     Raises AlreadyTerminal when the job has ended and this claim with it, else LeaseLost.
     """
     row = await lock(connection, token.job_id)
-    if row is None or row.epoch != token.epoch or row.claim_id != token.claim_id:
+    if row is None or not row.held_by(token):
         raise refusal(token, row)
     return row
 
@@ -269,15 +315,17 @@ async def hold_live(connection: Connection, token: LeaseToken) -> Locked:
     return row
 
 
-async def note_completing(connection: Connection, job_id: str) -> None:
+async def note_completing(connection: Connection, token: LeaseToken) -> None:
     """Notes the first complete of the epoch that came before all of its streams had."""
-    await connection.execute(NOTE_COMPLETING, {"job_id": job_id})
+    await connection.execute(
+        NOTE_COMPLETING, {"job_id": token.job_id, "epoch": token.epoch, "claim_id": token.claim_id}
+    )
 
 
 async def hold_or_replay(connection: Connection, token: LeaseToken, digest: bytes) -> Locked | dict[str, Any]:
     """As `hold`; or, when the call with this digest has ended the attempt before, what it was answered then."""
     row = await lock(connection, token.job_id)
-    if row is not None and row.epoch == token.epoch and row.claim_id == token.claim_id:
+    if row is not None and row.held_by(token):
         return row
     reply = await _replay(connection, token, digest)
     if reply is None:
@@ -291,7 +339,6 @@ async def _replay(connection: Connection, token: LeaseToken, digest: bytes) -> d
         "epoch": token.epoch,
         "claim_id": token.claim_id,
         "digest": digest,
-        "replay": dt.timedelta(seconds=REPLAY_S),
     }
     async with connection.cursor() as cursor:
         await cursor.execute(REPLAY, parameters)
@@ -329,7 +376,3 @@ async def _one(
     async with connection.cursor(row_factory=rows) as cursor:
         await cursor.execute(sql, parameters)
         return await cursor.fetchone()
-
-
-def _locked(*, status: str, **columns: Any) -> Locked:
-    return Locked(status=JobStatus(status), **columns)

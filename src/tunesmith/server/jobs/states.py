@@ -1,12 +1,14 @@
 """The one place that changes a job's state: it checks that the step is legal, writes it, and tells it as events.
 
-The state itself, the end of the attempt that it ends, and the events are one statement in the caller's transaction,
-which holds the job's row lock. triggers.sql refuses illegal steps a second time.
+The state itself, the end of the attempt that it ends, the events and what the caller adds are one statement. Either
+the caller's transaction holds the job's row lock, or the statement says itself what the row must still be like.
+triggers.sql refuses illegal steps a second time.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, Literal, LiteralString, cast
 
 from psycopg.types.json import Jsonb
@@ -43,6 +45,17 @@ class Ended:
     reply: Mapping[str, Any] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Along:
+    """What a change without a lock is bound to, and what is written with it."""
+
+    given: LiteralString
+    """SQL that must hold for the row of `jobs`, as ` AND ...`; where it does not, nothing at all is written."""
+    parts: LiteralString
+    """Further parts of the statement's WITH, each begun with a comma; `job` is the job's row after the change."""
+    parameters: Mapping[str, Any]
+
+
 # What a state brings with itself, as SQL; `job` is the row before.
 _BRINGS: Mapping[JobStatus, LiteralString] = {
     QUEUED: "queued_at = tunesmith_now()",
@@ -54,17 +67,10 @@ _BRINGS: Mapping[JobStatus, LiteralString] = {
     CANCELLED: "finished_at = tunesmith_now(), eta_s = NULL, phase = NULL",
 }
 _FREED: LiteralString = "claim_id = NULL, worker_id = NULL, lease_expires_at = NULL"
-_START: LiteralString = """
-  attempt AS (
-    UPDATE attempts SET phase = 'started', started_at = tunesmith_now()
-    WHERE job_id = %(job_id)s AND epoch = %(started_epoch)s
-  ),"""
-_END: LiteralString = """
-  attempt AS (
-    UPDATE attempts SET phase = 'ended', outcome = %(outcome)s, ended_at = tunesmith_now(),
-      end_step = (SELECT step FROM jobs WHERE id = %(job_id)s), outcome_digest = %(digest)s, outcome_reply = %(reply)s
-    WHERE job_id = %(job_id)s AND epoch = %(ended_epoch)s
-  ),"""
+_STARTED: LiteralString = "started_at = COALESCE(attempts.started_at, tunesmith_now())"
+_ENDED: LiteralString = """phase = 'ended', outcome = %(outcome)s, ended_at = tunesmith_now(),
+      end_step = (SELECT step FROM jobs WHERE id = %(job_id)s), outcome_digest = %(digest)s,
+      outcome_reply = %(reply)s"""
 
 
 async def change(
@@ -82,57 +88,104 @@ async def change(
 
     `columns` are written along. Raises StateConflict, changing nothing, when that step is not legal.
     """
+    _check(job_id, now, to)
+    await _write(connection, job_id, (to,), entries, started_epoch, ended, None, columns)
+
+
+async def succeed(
+    connection: Connection,
+    job_id: str,
+    now: JobStatus,
+    entries: Sequence[Entry],
+    *,
+    ended: Ended,
+    along: Along,
+    **columns: Any,
+) -> bool:
+    """The job, looked at without a lock, has succeeded, and `along` is written with it; False, and nothing is, when
+    it has changed since. A queued one starts and ends at once: its run was over before the first report.
+
+    Raises StateConflict when `now` cannot become succeeded, and UniqueViolation, changing nothing, when an event of
+    somebody else's took the number that this one was about to have.
+    """
+    way = (RUNNING, SUCCEEDED) if now is QUEUED else (SUCCEEDED,)
+    for before, to in pairwise((now, *way)):
+        _check(job_id, before, to)
+    started_epoch = ended.epoch if now is QUEUED else None
+    return await _write(connection, job_id, way, entries, started_epoch, ended, along, columns)
+
+
+def _check(job_id: str, now: JobStatus, to: JobStatus) -> None:
     if to not in LEGAL[now]:
         raise StateConflict(f"Job {job_id} is {now} and cannot become {to}.")
-    await _write(connection, job_id, to, entries, started_epoch, ended, columns)
 
 
 async def keep(
     connection: Connection, job_id: str, entries: Sequence[Entry], *, ended: Ended | None = None, **columns: Any
 ) -> None:
     """The state stays; an attempt may end and free the lease, columns are written, events are told."""
-    await _write(connection, job_id, None, entries, None, ended, columns)
+    await _write(connection, job_id, (), entries, None, ended, None, columns)
 
 
 async def _write(
     connection: Connection,
     job_id: str,
-    to: JobStatus | None,
+    way: tuple[JobStatus, ...],
     entries: Sequence[Entry],
     started_epoch: int | None,
     ended: Ended | None,
+    along: Along | None,
     columns: Mapping[str, Any],
-) -> None:
-    statement = _statement(to, started_epoch is not None, ended is not None, tuple(columns))
+) -> bool:
+    """Whether the row was as `along` wants it; without `along` nobody asks, and no answer is waited for."""
+    parts = (along.given, along.parts) if along is not None else None
+    statement = _statement(way, started_epoch is not None, ended is not None, parts, tuple(columns))
     values = {k: Jsonb(v) if isinstance(v, dict) else v for k, v in columns.items()}
     parameters: dict[str, Any] = values | {"job_id": job_id, "entries": events.packed(entries)}
-    if to is not None:
-        parameters["to"] = to.value
-    if started_epoch is not None:
-        parameters["started_epoch"] = started_epoch
+    if way:
+        parameters["to"] = way[-1].value
     if ended is not None:
         reply = Jsonb(ended.reply) if ended.reply is not None else None
-        parameters |= {"ended_epoch": ended.epoch, "outcome": ended.outcome, "digest": ended.digest, "reply": reply}
-    await connection.execute(statement, parameters)
+        parameters |= {"outcome": ended.outcome, "digest": ended.digest, "reply": reply}
+    parameters["attempt_epoch"] = ended.epoch if ended is not None else started_epoch
+    cursor = await connection.execute(statement, parameters | along.parameters if along is not None else parameters)
+    return along is None or await cursor.fetchone() is not None
 
 
 @lru_cache
-def _statement(to: JobStatus | None, starts: bool, ends: bool, columns: tuple[str, ...]) -> LiteralString:
-    """One statement for the job, its attempt, its events, and the hints to who waits.
+def _statement(
+    way: tuple[JobStatus, ...],
+    starts: bool,
+    ends: bool,
+    along: tuple[LiteralString, LiteralString] | None,
+    columns: tuple[str, ...],
+) -> LiteralString:
+    """One statement for the job, its attempt, its events, what goes along, and the hints to who waits.
 
     `columns` come from keyword arguments in this package, never from a request.
     """
+    given, parts = along or ("", "")
     sets = [cast("LiteralString", f"{name} = %({name})s") for name in columns]
-    if to is not None:
-        sets += ["status = %(to)s", _BRINGS[to]]
-    if ends:
-        sets.append(_FREED)
-    attempt = _START if starts else _END if ends else ""
-    wake_queue = f", pg_notify('{QUEUE_CHANNEL}', '')" if to is QUEUED else ""
+    sets += ["status = %(to)s"] if way else []
+    sets += [_BRINGS[state] for state in way]
+    sets += [_FREED] if ends else []
+    wake_queue = f", pg_notify('{QUEUE_CHANNEL}', '')" if QUEUED in way else ""
     statement = f"""
 WITH job AS (
-    UPDATE jobs SET {", ".join(sets) or "id = id"} WHERE id = %(job_id)s RETURNING watched_until
-  ),{attempt}{events.INSERT}
-SELECT CASE WHEN watched_until > tunesmith_now() THEN pg_notify('{events.CHANNEL}', %(job_id)s) END{wake_queue}
-FROM job"""
+    UPDATE jobs SET {", ".join(sets) or "id = id"} WHERE id = %(job_id)s{given}
+    RETURNING {"jobs.*" if along else "id, watched_until"}
+  ),{_attempt(starts, ends)}{events.INSERT}{parts}
+SELECT {events.WAKE}{wake_queue} FROM job"""
     return cast("LiteralString", statement)
+
+
+def _attempt(starts: bool, ends: bool) -> LiteralString:
+    """The part for the job's attempt, if it starts or ends."""
+    if not starts and not ends:
+        return ""
+    phase = _ENDED if ends else "phase = 'started'"
+    sets = f"{_STARTED}, {phase}" if starts else phase
+    return f"""
+  attempt AS (
+    UPDATE attempts SET {sets} FROM job WHERE job_id = job.id AND attempts.epoch = %(attempt_epoch)s
+  ),"""

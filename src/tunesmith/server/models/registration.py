@@ -11,22 +11,23 @@ from tunesmith.server.db import Connection
 from tunesmith.server.models import names
 
 KEEP = {"resume": 2, "published": 3}
-"""Newest checkpoints of a job that are kept, by kind."""
+"""Newest checkpoints of a job that are kept, by kind; beside them the published one whose held-out loss is best."""
 
+# A part of the statement that ends a job, its part `job`; the job's model version is there, under `model_name`.
 # The family's row lock orders two jobs that end at once; the job's id is unique, so a job has one version at most.
-REGISTER: LiteralString = """
-WITH family AS (
-    INSERT INTO model_families (project_id, name, last_version) VALUES (%(project_id)s, %(family)s, 1)
+VERSION_PART: LiteralString = """,
+  family AS (
+    INSERT INTO model_families (project_id, name, last_version) SELECT project_id, family, 1 FROM job
     ON CONFLICT (project_id, name) DO UPDATE SET last_version = model_families.last_version + 1
     RETURNING last_version
-  )
-INSERT INTO model_versions (id, project_id, created_by, owned_by, job_id, upload_id, family, version, task, adaptation,
-  base_model, base, parent_model, manifest, size_bytes, metrics, comparisons, details, probes, lineage)
-SELECT %(name)s, %(project_id)s, %(created_by)s, %(owned_by)s, %(job_id)s, %(upload_id)s, %(family)s, last_version,
-  %(task)s, %(adaptation)s, %(base_model)s, %(base)s, %(parent_model)s, %(manifest)s, %(size_bytes)s, %(metrics)s,
-  %(comparisons)s, %(details)s, %(probes)s, %(lineage)s
-FROM family
-RETURNING version"""
+  ), version AS (
+    INSERT INTO model_versions (id, project_id, created_by, owned_by, job_id, upload_id, family, version, task,
+      adaptation, base_model, base, parent_model, manifest, size_bytes, metrics, comparisons, details, probes, lineage)
+    SELECT model_name, project_id, created_by, organization, job.id, %(upload_id)s, job.family, last_version, task,
+      adaptation, base->>'key', base, parent_model, %(manifest)s, %(weights_bytes)s, %(metrics)s, %(comparisons)s,
+      %(details)s, %(probes)s, %(lineage)s
+    FROM job, family
+  )"""
 
 PUT_CHECKPOINT: LiteralString = """
 INSERT INTO checkpoints (id, project_id, created_by, owned_by, job_id, epoch, kind, step, upload_id, name, task,
@@ -46,6 +47,10 @@ UPDATE checkpoints SET dropped_at = tunesmith_now()
 WHERE job_id = %(job_id)s AND kind = %(kind)s AND dropped_at IS NULL AND step NOT IN (
   SELECT step FROM checkpoints WHERE job_id = %(job_id)s AND kind = %(kind)s AND dropped_at IS NULL
   ORDER BY created_at DESC, step DESC LIMIT %(keep)s)
+  AND step IS DISTINCT FROM (
+  SELECT step FROM checkpoints
+  WHERE job_id = %(job_id)s AND kind = %(kind)s AND dropped_at IS NULL AND metrics ? 'full_valid_loss'
+  ORDER BY (metrics->>'full_valid_loss')::float8, step LIMIT 1)
 RETURNING upload_id"""
 
 
@@ -87,27 +92,18 @@ class Shown:
     """What an engine is asked to repeat."""
 
 
-async def register(
-    connection: Connection,
-    origin: Origin,
-    weights: Weights,
-    shown: Shown,
-    lineage: dict[str, Any],
-) -> int:
-    """The job's model version is there, under `origin.model_name`; its number within the family comes back."""
-    parameters = _common(origin, weights) | {
-        "name": origin.model_name,
-        "family": origin.family,
-        "base_model": origin.base["key"],
-        "parent_model": origin.parent_model,
-        "size_bytes": sum(int(file["size_bytes"]) for file in weights.manifest),
+def version_parameters(weights: Weights, shown: Shown, lineage: dict[str, Any]) -> dict[str, Any]:
+    """What VERSION_PART takes."""
+    return {
+        "upload_id": weights.upload_id,
+        "manifest": Jsonb(list(weights.manifest)),
+        "weights_bytes": sum(int(file["size_bytes"]) for file in weights.manifest),
+        "metrics": Jsonb(weights.metrics),
         "comparisons": Jsonb(list(shown.comparisons)),
         "details": Jsonb(shown.details),
         "probes": Jsonb(shown.probes),
         "lineage": Jsonb(lineage),
     }
-    row = await (await connection.execute(REGISTER, parameters)).fetchone()
-    return int(row[0]) if row is not None else 0
 
 
 async def put_checkpoint(
@@ -120,7 +116,17 @@ async def put_checkpoint(
 ) -> list[str]:
     """The checkpoint is there. Returns the uploads that are needed no more: of older ones beyond KEEP, and of the one
     at the same step, in whose place it is put when a later epoch reaches that step again."""
-    parameters = _common(origin, weights) | {
+    parameters = {
+        "project_id": origin.project_id,
+        "created_by": origin.created_by,
+        "owned_by": origin.organization,
+        "job_id": origin.job_id,
+        "upload_id": weights.upload_id,
+        "task": origin.task,
+        "adaptation": origin.adaptation,
+        "base": Jsonb(origin.base),
+        "manifest": Jsonb(list(weights.manifest)),
+        "metrics": Jsonb(weights.metrics),
         "id": ids.new_id("checkpoint"),
         "epoch": epoch,
         "kind": kind,
@@ -132,18 +138,3 @@ async def put_checkpoint(
     await connection.execute(PUT_CHECKPOINT, parameters)
     dropped = await (await connection.execute(DROP_OLD, parameters | {"keep": KEEP[kind]})).fetchall()
     return [row[0] for row in [*replaced, *dropped] if row[0] != weights.upload_id]
-
-
-def _common(origin: Origin, weights: Weights) -> dict[str, Any]:
-    return {
-        "project_id": origin.project_id,
-        "created_by": origin.created_by,
-        "owned_by": origin.organization,
-        "job_id": origin.job_id,
-        "upload_id": weights.upload_id,
-        "task": origin.task,
-        "adaptation": origin.adaptation,
-        "base": Jsonb(origin.base),
-        "manifest": Jsonb(list(weights.manifest)),
-        "metrics": Jsonb(weights.metrics),
-    }

@@ -9,18 +9,20 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tunesmith.schemas.errors import Unavailable
-from tunesmith.server.db import Connection, Database
+from tunesmith.server.db import Database
 from tunesmith.server.storage.blobs import BlobStore, Stored
 from tunesmith.server.storage.tables import BlobUseRow
 
 log = structlog.get_logger()
 
-# The lock that `_lock` takes, and the row, in one statement: nobody can sweep the blob any more.
-HOLD_ONE: LiteralString = """
-WITH locked AS MATERIALIZED (SELECT pg_advisory_xact_lock(hashtextextended(%(sha256)s::text, 7)))
-INSERT INTO blob_uses (sha256, holder, project_id, size_bytes)
-SELECT %(sha256)s::text, %(holder)s::text, %(project_id)s::text, %(size_bytes)s::bigint FROM locked
-ON CONFLICT DO NOTHING"""
+# A part of a statement whose part `job` has a row: the lock that `_lock` takes, and the use. Once committed, nobody
+# sweeps the blob any more; what was swept just before, the caller puts again.
+HOLD_PART: LiteralString = """,
+  locked AS MATERIALIZED (SELECT pg_advisory_xact_lock(hashtextextended(%(sha256)s::text, 7)) FROM job),
+  use AS (
+    INSERT INTO blob_uses (sha256, holder, project_id, size_bytes)
+    SELECT %(sha256)s::text, %(holder)s::text, project_id, %(size_bytes)s::bigint FROM job, locked
+  )"""
 
 
 async def hold(
@@ -42,19 +44,6 @@ async def hold(
         for blob in wanted.values()
     ]
     await session.execute(insert(BlobUseRow).on_conflict_do_nothing(), rows)
-
-
-async def hold_one(connection: Connection, blobs: BlobStore, stored: Stored, *, project_id: str, holder: str) -> None:
-    """As `hold`, for one blob, on a connection of psycopg's."""
-    parameters = {
-        "sha256": stored.sha256,
-        "size_bytes": stored.size_bytes,
-        "project_id": project_id,
-        "holder": holder,
-    }
-    await connection.execute(HOLD_ONE, parameters)
-    if await blobs.size(stored.sha256) is None:
-        raise _swept(stored.sha256)
 
 
 async def let_go(session: AsyncSession, holder: str) -> list[str]:
