@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from peft import PeftModel
 from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
 
 from tunesmith.schemas.shape import Adaptation
@@ -32,8 +31,11 @@ class ServedScores:
     after: dict[str, Columns]
 
 
-def score_as_served(run: Run, base: Base, plan: Plan, tuned: PeftModel) -> ServedScores | None:
-    """Scores on the base that is not quantised; None when there is no room for it beside the model of the run."""
+def score_as_served(run: Run, base: Base, plan: Plan, tuned: Any) -> ServedScores | None:
+    """Scores on the base that is not quantised, with the adapter that `tuned` carries and without it.
+
+    None when there is no room for that base beside the model of the run.
+    """
     width = torch.empty(0, dtype=base.precision.weights).element_size()
     if not plan.held_out or free_bytes(base.precision.device) < ROOM * width * base.entry.parameters:
         return None

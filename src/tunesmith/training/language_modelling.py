@@ -33,7 +33,7 @@ class LanguageModelling:
 
     def __init__(self, pad_id: int, metric: Metric) -> None:
         self._pad_id = pad_id
-        self._metric = metric
+        self._metric: Metric = metric
         self._packed = False
 
     def begin(

@@ -61,7 +61,7 @@ def keep_gradients_exact(model: nn.Module) -> None:
 
 def four_bit_layers(model: nn.Module) -> list[Any]:
     """The layers that hold their weights in four bits."""
-    from bitsandbytes.nn import Linear4bit
+    from bitsandbytes.nn.modules import Linear4bit
 
     return [module for module in model.modules() if isinstance(module, Linear4bit)]
 
