@@ -94,16 +94,16 @@ BAD_JOBS = [
         "Expected a value > 0 or 'auto', but got 0 instead.",
     ),
     (
-        {**JOB, "adaptation": "qlora"},
+        {**JOB, "adaptation": "dora"},
         "adaptation",
         "invalid_value",
-        "Invalid value for 'adaptation': expected 'lora' or 'full', but got 'qlora' instead.",
+        "Invalid value for 'adaptation': expected 'lora', 'qlora' or 'full', but got 'dora' instead.",
     ),
     (
-        {**JOB, "method": {"type": "dpo"}},
+        {**JOB, "method": {"type": "ppo"}},
         "method.type",
         "invalid_value",
-        "Invalid value for 'method.type': expected 'supervised', but got 'dpo' instead.",
+        "Invalid value for 'method.type': expected 'supervised' or 'dpo', but got 'ppo' instead.",
     ),
     (
         {**JOB, "hyperparameters": {"n_epoch": 3}},
