@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import yaml
 from pydantic import TypeAdapter
 
 from proof import estimates
@@ -19,6 +20,8 @@ from proof.outcome import Outcome, carry_out, numbers_of
 from proof.runs import RUNS, Run
 from proof.table import machine, show
 from tunesmith.schemas.estimates import JobEstimate
+
+COSTS = Path(__file__).parents[1] / "src" / "tunesmith" / "base_models" / "costs.yaml"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -33,6 +36,8 @@ def main(argv: list[str] | None = None) -> int:
     show(outcomes, markdown=args.markdown)
     if args.out is not None:
         _write(args.out, outcomes)
+    if args.record:
+        record(outcomes, COSTS)
     return 0 if all(outcome.passed for outcome in outcomes) else 1
 
 
@@ -61,7 +66,10 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="few records, one epoch: to see that it runs, not a proof")
     parser.add_argument("--markdown", action="store_true", help="print the table as markdown")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write everything that was measured as JSON")
+    parser.add_argument("--record", action="store_true", help=f"keep the errors of the estimates in {COSTS.name}")
     args = parser.parse_args(argv)
+    if args.record and args.quick:
+        parser.error("quick runs say too little to be recorded")
     unknown = [name for name in args.names if name not in names]
     if unknown:
         parser.error(f"no run is called {', '.join(unknown)}; there are {', '.join(names)}")
@@ -82,6 +90,21 @@ def _estimates(runs: list[Run], files: dict[str, Files], home: Path, *, quick: b
 def _write(path: Path, outcomes: list[Outcome]) -> None:
     whole: dict[str, Any] = {"machine": machine(), "runs": outcomes}
     path.write_bytes(TypeAdapter(dict[str, Any]).dump_json(whole, indent=2))
+
+
+def record(outcomes: list[Outcome], costs: Path) -> None:
+    """The estimates' errors of these runs in place of those that the file's last entry `recorded` has of them."""
+    head, _, tail = costs.read_text(encoding="utf-8").rpartition("\nrecorded:")
+    kept = {each["run"]: each for each in yaml.safe_load(tail) or []}
+    for outcome in outcomes:
+        if outcome.cost is not None:
+            kept[outcome.name] = {
+                "run": outcome.name,
+                "memory_percent": round(outcome.cost.memory_percent, 1),
+                "time_percent": round(outcome.cost.time_percent, 1),
+            }
+    lines = [f"  - {yaml.safe_dump(each, default_flow_style=True, sort_keys=False).strip()}" for each in kept.values()]
+    costs.write_text(head + "\nrecorded:" + ("\n" + "\n".join(lines) if lines else " []") + "\n", encoding="utf-8")
 
 
 def _say(text: str) -> None:

@@ -31,20 +31,20 @@ Write = Callable[[Path, bool], Files]
 
 def chats(folder: Path, quick: bool) -> Files:
     """Questions and documented sentences: 320 to train on, 80 of modules that none of those is of."""
-    train, held_out = documentation.sample(*((48, 24) if quick else (320, 80)), seed=SEED)
+    train, held_out = documentation.sample(*((32, 16) if quick else (320, 80)), seed=SEED)
     return _both(folder, map(documentation.chat_record, train), map(documentation.chat_record, held_out))
 
 
 def preferences(folder: Path, quick: bool) -> Files:
     """The true sentence preferred to that of another function of the module; held out as with the chats."""
-    train, held_out = documentation.preferences(*((48, 24) if quick else (320, 160)), seed=SEED)
+    train, held_out = documentation.preferences(*((24, 16) if quick else (320, 120)), seed=SEED)
     return _both(folder, train, held_out)
 
 
 def pairs(folder: Path, quick: bool) -> Files:
     """A sentence and the name and signature that it documents, of all pairs; whole modules held out."""
     train, held_out = documentation.search_pairs()
-    return _both(folder, *(_some(part, 200) if quick else part for part in (train, held_out)))
+    return _both(folder, *(_some(part, 160) if quick else part for part in (train, held_out)))
 
 
 def labelled(folder: Path, quick: bool) -> Files:
@@ -60,7 +60,7 @@ def family(name: str) -> Write:
         source = Path(str(files("tunesmith.demo") / "proteins" / f"{name}.fasta")).read_text()
         entries = [f">{entry}" for entry in source.split(">")[1:]]
         if quick:
-            entries = _some(entries, 60)
+            entries = _some(entries, 48)
         path = folder / "train.fasta"
         path.write_text("".join(entries))
         return Files(_input(path, "fasta"))

@@ -29,6 +29,8 @@ def judge(bars: Sequence[Bar], comparisons: Sequence[Comparison]) -> list[Judged
 def _judge(bar: Bar, found: Comparison | None) -> Judged:
     if found is None:
         return Judged(bar, None, f"the run compared no {bar.metric} on {bar.set} records")
+    if bar.verdict == "any":
+        return Judged(bar, found, "")
     if bar.verdict == "not better":
         return Judged(bar, found, "the verdict is better where nothing general was learned" if _better(found) else "")
     if not _better(found):

@@ -1,13 +1,13 @@
 """One run from its data to its judgement."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from proof.child import Measured, RunFailed, train
 from proof.data import Files
 from proof.judge import Judged, judge
-from proof.runs import Run
+from proof.runs import Bar, Run
 from tunesmith.base_models.catalog import load_catalog
 from tunesmith.schemas.estimates import JobEstimate
 from tunesmith.schemas.models import Comparison
@@ -62,6 +62,11 @@ def numbers_of(run: Run, *, quick: bool) -> dict[str, Any]:
     return run.hyperparameters | (run.quick if quick else {})
 
 
+def bars_of(run: Run, *, quick: bool) -> list[Bar]:
+    """What the run is held against; a quick one must only come to its end with its comparisons."""
+    return [replace(bar, gain=0.0, verdict="any") for bar in run.bars] if quick else run.bars
+
+
 def spec_of(run: Run, files: Files, *, quick: bool) -> TrainingSpec:
     """The run as the training program reads it."""
     return TrainingSpec(
@@ -96,7 +101,7 @@ def carry_out(run: Run, files: Files, folder: Path, estimate: JobEstimate | None
     return Outcome(
         **common,
         cost=_cost(measured, estimate),
-        judged=judge(run.bars, found),
+        judged=judge(bars_of(run, quick=quick), found),
         comparisons=found,
         phases=measured.phases,
         metrics=measured.result.metrics,

@@ -23,8 +23,8 @@ class Bar:
     metric: Metric
     gain: float = 0.0
     """At least this much better, in the metric's own direction; 0 where no figure was measured."""
-    verdict: Literal["better", "not better"] = "better"
-    """`better` asks for an interval of the difference that excludes zero."""
+    verdict: Literal["better", "not better", "any"] = "better"
+    """`better` asks for an interval of the difference that excludes zero; `any` only for the comparison."""
     source: str = "no figure was measured before"
 
 
@@ -42,7 +42,7 @@ class Run:
     method: TrainingMethod = TrainingMethod.SUPERVISED
     validation_split: float = 0.0
     """0 where a validation file is written."""
-    quick: dict[str, Any] = field(default_factory=lambda: {"n_epochs": 1})
+    quick: dict[str, Any] = field(default_factory=lambda: {"n_epochs": 1, "batch_size": 4, "warmup_steps": 1})
     seed: int = 1
 
 
@@ -90,6 +90,7 @@ RUNS = (
         adaptation=Adaptation.FULL,
         hyperparameters={"n_epochs": 1, "batch_size": 64, "learning_rate": 1e-4},
         write=data.pairs,
+        quick={"n_epochs": 1, "batch_size": 16},
         bars=[Bar("held_out", "ndcg_at_10", 0.110, source="0.560 to 0.670")],
     ),
     Run(
@@ -99,6 +100,7 @@ RUNS = (
         adaptation=Adaptation.FULL,
         hyperparameters={"n_epochs": 3, "batch_size": 16, "learning_rate": 2e-4},
         write=data.labelled,
+        quick={"n_epochs": 1, "batch_size": 16},
         validation_split=300 / 1300,
         bars=[
             Bar("held_out", "accuracy", 0.546, source="0.227 to 0.773"),

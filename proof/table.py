@@ -71,15 +71,9 @@ def _costs(outcome: Outcome) -> list[str]:
     return [
         f"{cost.wall_s:.0f}",
         f"{cost.peak_memory_bytes / 1e9:.2f} GB",
-        _error(cost.estimated_s, f"{cost.estimated_s:.0f} s", cost.time_percent) if cost.estimated_s else "",
-        _error(cost.estimated_bytes, f"{cost.estimated_bytes / 1e9:.2f} GB", cost.memory_percent)
-        if cost.estimated_bytes
-        else "",
+        f"{cost.estimated_s:.0f} s ({cost.time_percent:+.0f} %)",
+        f"{cost.estimated_bytes / 1e9:.2f} GB ({cost.memory_percent:+.0f} %)",
     ]
-
-
-def _error(_value: float, words: str, percent: float) -> str:
-    return f"{words} ({percent:+.0f} %)"
 
 
 def _estimate(found: Comparison, figure: Estimate) -> str:

@@ -189,6 +189,6 @@ def _basis(work: Workload, choice: _Choice, task: Task, adaptation: Adaptation) 
 
 
 def _recorded(recorded: Sequence[RecordedError], task: Task, adaptation: Adaptation) -> list[RecordedError]:
-    """Those of the same task and adaptation, else all. A run is named task-method-adaptation and what it trained on."""
+    """Those of the same task and adaptation, else all; a run's name begins with its task and holds its adaptation."""
     like = [each for each in recorded if each.run.startswith(task) and adaptation in each.run.split("-")]
     return like or list(recorded)
