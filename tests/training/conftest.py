@@ -270,7 +270,7 @@ def bert(tmp_path_factory: pytest.TempPathFactory) -> BaseModelEntry:
 def esm(tmp_path_factory: pytest.TempPathFactory) -> BaseModelEntry:
     """ESM-2 in the shape of facebook/esm2_t6_8M_UR50D, its tokens and sizes, with random weights."""
     folder = tmp_path_factory.mktemp("esm")
-    tokens = [*"<cls> <pad> <eos> <unk>".split(), *"LAGVSERTIDPQKNFYMHWCXBUZO.-", "<null_1>", "<mask>"]
+    tokens = [*["<cls>", "<pad>", "<eos>", "<unk>"], *"LAGVSERTIDPQKNFYMHWCXBUZO.-", "<null_1>", "<mask>"]
     assert len(tokens) == 33
     (folder / "vocab.txt").write_text("\n".join(tokens))
     EsmTokenizer(str(folder / "vocab.txt")).save_pretrained(folder)

@@ -2,11 +2,30 @@
 
 import itertools
 import random
+from collections import Counter
+from typing import cast
+
+import pytest
 
 from tunesmith.base_models.identity import identity
-from tunesmith.schemas.records import ChatRecord, Message, RecordKind, SequenceRecord
+from tunesmith.schemas.errors import RecordInvalid
+from tunesmith.schemas.records import (
+    ChatRecord,
+    LabelledRecord,
+    Message,
+    RecordKind,
+    SequenceRecord,
+    TextsRecord,
+)
 from tunesmith.training.clusters import Neighbours
-from tunesmith.training.split import given, hold_out, hold_out_sequences
+from tunesmith.training.split import (
+    given,
+    given_labelled,
+    hold_out,
+    hold_out_by_label,
+    hold_out_sequences,
+    hold_out_texts,
+)
 
 RESIDUES = "ACDEFGHIKLMNPQRSTVWY"
 
@@ -95,3 +114,61 @@ def test_the_kmer_filter_misses_no_neighbour_that_plain_alignment_finds() -> Non
     for i, a in enumerate(sequences):
         plain = {j for j, b in enumerate(sequences) if j != i and identity(a, b) >= 0.7}
         assert neighbours.of(i) == plain
+
+
+def labelled(counts: dict[str, int]) -> list[LabelledRecord]:
+    return [LabelledRecord(f"{label} {i}", (label,)) for label, n in counts.items() for i in range(n)]
+
+
+def test_each_label_gives_its_share() -> None:
+    split = hold_out_by_label(labelled({"many": 200, "some": 50, "few": 8}), 0.1)
+    held_out = cast("list[LabelledRecord]", split.held_out["held_out"])
+    assert Counter(r.labels[0] for r in held_out) == {"many": 20, "some": 5, "few": 1}
+    assert len(split.train) == 258 - 26
+
+
+def test_a_label_with_too_few_records_is_trained_on_whole_and_told() -> None:
+    split = hold_out_by_label(labelled({"many": 60, "rare": 4}), 0.25)
+    assert all("rare" not in cast(LabelledRecord, r).labels for r in split.held_out["held_out"])
+    assert "1 labels with fewer than 5 records (rare)" in split.note
+
+
+def test_a_text_with_two_labels_stays_on_one_side() -> None:
+    records = [*labelled({"a": 40, "b": 40}), *(LabelledRecord(f"a {i}", ("b",)) for i in range(40))]
+    split = hold_out_by_label(records, 0.25)
+    asked = {cast(LabelledRecord, r).text for r in split.held_out["held_out"]}
+    assert asked.isdisjoint(cast(LabelledRecord, r).text for r in split.train)
+
+
+def test_several_labels_are_each_held_out_by_their_share() -> None:
+    rng = random.Random(8)
+    records = [
+        LabelledRecord(str(i), tuple(n for n, p in (("a", 0.7), ("b", 0.3), ("c", 0.1)) if rng.random() < p), True)
+        for i in range(400)
+    ]
+    split = hold_out_by_label(records, 0.2)
+    whole = Counter(label for r in records for label in r.labels)
+    held_out = Counter(label for r in cast("list[LabelledRecord]", split.held_out["held_out"]) for label in r.labels)
+    for label in "abc":
+        assert held_out[label] == pytest.approx(0.2 * whole[label], rel=0.25)
+
+
+def test_neither_order_nor_seed_changes_what_is_held_out_by_label() -> None:
+    records = labelled({"a": 40, "b": 40})
+    shuffled = random.Random(1).sample(records, len(records))
+    first, second = (hold_out_by_label(each, 0.1).held_out["held_out"] for each in (records, shuffled))
+    assert {r.fingerprint for r in first} == {r.fingerprint for r in second}
+
+
+def test_labels_of_the_validation_file_must_be_known() -> None:
+    with pytest.raises(RecordInvalid, match='"new", which no training record carries'):
+        given_labelled(labelled({"a": 5, "b": 5}), [LabelledRecord("x", ("new",))])
+
+
+def test_a_query_is_held_out_with_all_its_documents() -> None:
+    records = [TextsRecord(RecordKind.PAIR, (f"q{i % 50}", f"d{i}")) for i in range(150)]
+    split = hold_out_texts(records, 0.1)
+    held_out = {cast(TextsRecord, r).texts[0] for r in split.held_out["held_out"]}
+    assert len(held_out) == 5
+    assert len(split.held_out["held_out"]) == 15
+    assert held_out.isdisjoint(cast(TextsRecord, r).texts[0] for r in split.train)

@@ -98,10 +98,12 @@ def class_weights(
     Multi-label: records without the label for each one with it. At most MOST_WEIGHT.
     """
     counts = np.bincount([number for each in carried for number in each], minlength=n_labels)
-    if wanted is False or (wanted is None and counts.max() < IMBALANCE * counts.min()):
+    # A parent's label that none of the records carries has nothing to weigh.
+    seen = counts[counts > 0]
+    if wanted is False or (wanted is None and seen.max() < IMBALANCE * seen.min()):
         return None
-    counts = np.maximum(1, counts)
-    weights = (len(carried) - counts) / counts if multi_label else len(carried) / (n_labels * counts)
+    counts = np.where(counts > 0, counts, seen.mean())
+    weights = (len(carried) - counts) / counts if multi_label else len(carried) / (len(seen) * counts)
     return torch.tensor(np.clip(weights, 1 / MOST_WEIGHT, MOST_WEIGHT), dtype=torch.float32)
 
 
