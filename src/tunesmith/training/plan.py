@@ -14,6 +14,7 @@ from tunesmith.schemas.training import ResolvedHyperparameters, TrainingSpec, re
 from tunesmith.training.adapters import parent_numbers
 from tunesmith.training.base_model import Base
 from tunesmith.training.batches import LengthOrder
+from tunesmith.training.checkup import check_up
 from tunesmith.training.evaluate import MOST
 from tunesmith.training.objective import Objective, Order, Row
 from tunesmith.training.probes import questions
@@ -106,6 +107,8 @@ def make_plan(
         trained_tokens_per_epoch=sum(row.trained_tokens for row in rows),
         split_note=split.note,
     )
+    if run.spec.resume_path is None:  # else it was told by the attempt before
+        run.progress.checkup(check_up(plan, split, base, rows_of, run.spec.seed))
     return plan
 
 

@@ -21,6 +21,8 @@ from tunesmith.schemas.training import (
     RunStarted,
 )
 
+TOLD_BEFORE = ("truncated", "left_out")
+"""Findings that were events already when the records became tokens."""
 Level = Literal["info", "warn", "error"]
 
 
@@ -79,7 +81,7 @@ class ProgressLog:
         """What was found in the data; findings that a person should look at are events too."""
         self._write(RunCheckup(checkup=checkup))
         for finding in checkup.findings:
-            if finding.level != "info":
+            if finding.level != "info" and finding.code not in TOLD_BEFORE:
                 self.message(f"{finding.message} {finding.fix}", level=finding.level)
 
     def message(self, text: str, *, level: Level = "info") -> None:

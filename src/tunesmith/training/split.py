@@ -35,6 +35,8 @@ class Split:
     train: list[Record]
     held_out: dict[str, list[Record]]
     note: str
+    shared: int = 0
+    """Training records that stand in the validation file too and were left out."""
 
 
 def hold_out(records: Sequence[Record], share: float) -> Split:
@@ -127,6 +129,7 @@ def given_labelled(train: Sequence[Labelled], validation: Sequence[Labelled]) ->
         list(kept),
         {"held_out": list(held_out)},
         note + (f" {left_out} training records of the same texts are left out." if left_out else ""),
+        left_out,
     )
 
 
@@ -136,7 +139,8 @@ def given(train: Sequence[Record], validation: Sequence[Record]) -> Split:
     kept = _without(train, held_out)
     dropped = len(train) - len(kept)
     left_out = f" {dropped} training records that stand in it too are left out." if dropped else ""
-    return Split(kept, {"held_out": held_out}, f"The validation file's {len(held_out)} records are held out.{left_out}")
+    note = f"The validation file's {len(held_out)} records are held out.{left_out}"
+    return Split(kept, {"held_out": held_out}, note, dropped)
 
 
 def _chosen_by_label(free: list[Labelled], counts: Counter[str], share: float) -> list[Labelled]:
