@@ -1,5 +1,6 @@
 """The documentation pairs: many, real, the same each time, and held out by whole modules."""
 
+import collections
 import inspect
 import pathlib
 import subprocess
@@ -46,7 +47,27 @@ def test_every_record_is_a_good_training_line():
         assert record.messages[-1].content == pair.sentence
 
 
+def test_pairs_to_search_are_held_out_by_whole_modules():
+    train, test = documentation.search_pairs()
+    assert len(train) > 2500
+    assert len(test) > 700
+    module = {pair.sentence: pair.module for pair in documentation.pairs(submodules=True).pairs}
+    assert not {module[line["anchor"]] for line in train} & {module[line["anchor"]] for line in test}
+    assert any(line["positive"].startswith("logging.handlers.") for line in [*train, *test])
+
+
+def test_every_field_has_its_sentences_and_none_outweighs_the_others():
+    import orjson
+
+    lines = documentation.labelled()
+    counts = collections.Counter(line["label"] for line in lines)
+    assert counts.keys() == documentation.FIELDS.keys()
+    assert max(counts.values()) < 3 * min(counts.values())
+    record = parse_json_line(orjson.dumps(lines[0]), 1)
+    assert (record.text, record.labels) == (lines[0]["text"], (lines[0]["label"],))
+
+
 def test_reading_the_library_prints_nothing():
-    program = "from tunesmith.demo.documentation import pairs; pairs()"
+    program = "from tunesmith.demo.documentation import pairs; pairs(submodules=True)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
