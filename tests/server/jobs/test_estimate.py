@@ -96,10 +96,11 @@ async def test_more_work_takes_longer_and_more_memory(remote):
     assert longer["peak_memory_bytes"]["value"] > 1.2 * one["peak_memory_bytes"]["value"]
     assert longer["time_s"]["value"] > 1.5 * one["time_s"]["value"]
     assert twice["time_s"]["value"] > one["time_s"]["value"]
-    assert twice["peak_memory_bytes"]["value"] == one["peak_memory_bytes"]["value"]
+    assert twice["peak_memory_bytes"]["value"] < 1.15 * one["peak_memory_bytes"]["value"]
 
 
 async def test_four_bits_need_less_memory_than_all_weights_in_training(remote):
+    await connect(remote, "roomy", memory_bytes=512 * GIB, adaptations=["lora", "qlora", "full"])
     file_id = await remote.upload(CHATS, "chats.jsonl")
     by = {
         adaptation: await estimated(remote, model="mistral-7b-v0.1", training_file=file_id, adaptation=adaptation)
@@ -172,6 +173,24 @@ async def test_records_of_the_method_are_asked_for(remote):
         remote, model="smollm2-135m-instruct", training_file=file_id, method={"type": "dpo", "dpo": {}}
     )
     assert any("trains on preference records" in warning for warning in found["warnings"])
+
+
+async def test_pairs_of_answers_are_read_with_their_prompt_twice(remote):
+    pair = {
+        "input": {"messages": [{"role": "user", "content": "p" * 350}]},
+        "preferred_output": [{"role": "assistant", "content": "a" * 70}],
+        "non_preferred_output": [{"role": "assistant", "content": "b" * 70}],
+    }
+    file_id = await remote.upload((json.dumps(pair) + "\n") * 15, "pairs.jsonl")
+    found = await estimated(
+        remote,
+        model="llama-2-7b",
+        training_file=file_id,
+        method={"type": "dpo", "dpo": {"hyperparameters": {"n_epochs": 1}}},
+    )
+    # 3.5 characters a token, 10 marks a row: two rows of 100 + 20 + 10 tokens, of which each answer's and its end.
+    assert found["tokens"]["total"] == 15 * 2 * 130
+    assert found["tokens"]["trained"] == 15 * 2 * 21
 
 
 async def test_text_is_counted_by_a_ratio_where_no_tokenizer_is_there(remote):

@@ -48,8 +48,10 @@ class _Counted:
     characters_per_token: float
     trained_share: float
     tokens_per_record: float
-    """Marks that the chat template puts around each record's texts."""
+    """Marks that the chat template puts around each row's texts."""
     by: CountedBy
+    read_again: float = 1.0
+    """Characters that the model reads over those of the record: a prompt is read once for each answer of a pair."""
 
 
 async def read(blobs: BlobStore, draft: Draft, models_dir: Path) -> Data:
@@ -71,28 +73,47 @@ async def read(blobs: BlobStore, draft: Draft, models_dir: Path) -> Data:
 
 async def _sample(blobs: BlobStore, file: FileRow) -> list[FileRecord]:
     page, _ = await preview.read_page(blobs, file, after=None, limit=SAMPLE)
-    return [record for record in page if record.messages]
+    return [record for record in page if record.fault is None]
 
 
 def _count(sample: list[FileRecord], entry: BaseModelEntry, task: Task, models_dir: Path) -> _Counted:
     text = load_costs().text
-    messages = [message for record in sample for message in record.messages or ()]
-    n_characters = sum(len(message.content) for message in messages)
+    texts = [each for record in sample for each in _texts(record)]
+    n_characters = sum(map(len, texts))
     tokenizer = _tokenizer_of(entry, models_dir)
     ratio, by = text.characters_per_token, "ratio"
     if tokenizer is not None and n_characters:
-        encoded = tokenizer.encode_batch([message.content for message in messages], add_special_tokens=False)
+        encoded = tokenizer.encode_batch(texts, add_special_tokens=False)
         ratio, by = n_characters / max(1, sum(len(each.ids) for each in encoded)), "tokenizer"
-    if task is not Task.CHAT:
-        return _Counted(ratio, 1.0, 2.0, by)
-    per_record = text.tokens_per_conversation if entry.chat_template == "model" else 0.0
-    per_record += text.tokens_per_message * (len(messages) / len(sample) if sample else 2)
-    trained = sum(len(message.content) for message in messages if message.trained)
-    if not trained:
-        return _Counted(ratio, text.trained_share, per_record, by)
+    if task is not Task.CHAT or not n_characters:
+        return _Counted(ratio, text.trained_share if task is Task.CHAT else 1.0, 2.0, by)
+    rows = sum(2 if record.preferred else 1 for record in sample)
+    turns = sum(len(_prompt(record)) + 1 for record in sample)
+    per_row = text.tokens_per_conversation if entry.chat_template == "model" else 0.0
+    per_row += text.tokens_per_message * turns / len(sample)
+    again = sum(len(each) for record in sample if record.preferred for each in _prompt(record))
+    trained = sum(map(_trained_characters, sample))
     # The marks around a record are read and, but for the one that ends an answer, not learned.
-    read_tokens = n_characters / ratio + per_record * len(sample)
-    return _Counted(ratio, (trained / ratio + len(sample)) / read_tokens, per_record, by)
+    read_tokens = (n_characters + again) / ratio + per_row * rows
+    return _Counted(ratio, (trained / ratio + rows) / read_tokens, per_row, by, (n_characters + again) / n_characters)
+
+
+def _texts(record: FileRecord) -> list[str]:
+    """All that the model reads of a record, once."""
+    both = [answer.content for answer in (record.preferred, record.rejected) if answer is not None]
+    messages = [message.content for message in record.messages or ()]
+    return [*messages, *both, *([record.text] if record.text else []), *(record.texts or ())]
+
+
+def _prompt(record: FileRecord) -> list[str]:
+    """What stands before the answer: all messages where two answers follow, else all but the last."""
+    messages = [message.content for message in record.messages or ()]
+    return messages if record.preferred else messages[:-1]
+
+
+def _trained_characters(record: FileRecord) -> int:
+    both = sum(len(answer.content) for answer in (record.preferred, record.rejected) if answer is not None)
+    return both or sum(len(message.content) for message in record.messages or () if message.trained)
 
 
 def _tokenizer_of(entry: BaseModelEntry, models_dir: Path) -> Tokenizer | None:
@@ -140,11 +161,10 @@ def _lengths(report: FileReport, counted: _Counted, method: TrainingMethod, max_
     """Tokens of a record on average, and of the longest row."""
     if report.length is None:
         return 0.0, 1
-    # Of a pair of answers each is read behind the prompt, which is about half of the text.
     rows = 2 if method is TrainingMethod.DPO else 1
-    read_again = 1.5 if method is TrainingMethod.DPO else 1.0
-    mean = report.length.total / max(1, report.n_records) * read_again / counted.characters_per_token
-    longest = report.length.maximum * read_again / rows / counted.characters_per_token
+    tokens_per_character = counted.read_again / counted.characters_per_token
+    mean = report.length.total / max(1, report.n_records) * tokens_per_character
+    longest = report.length.maximum / rows * tokens_per_character
     marks = counted.tokens_per_record
     return min(rows * max_seq_len, mean + rows * marks), max(1, min(max_seq_len, round(longest + marks)))
 
