@@ -12,10 +12,8 @@ from typing import Any, cast
 
 import structlog
 import torch
-from transformers import AutoModelForSequenceClassification, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from tunesmith.base_models.errors import BaseModelMissing
-from tunesmith.base_models.load import load_encoder, load_tokenizer
 from tunesmith.base_models.prompts import encoder_ids
 from tunesmith.base_models.weights import check_folder
 from tunesmith.engines import precision
@@ -27,9 +25,17 @@ from tunesmith.engines.encoder_files import (
     LabelsFile,
     Prefixes,
     embedding_file,
-    is_sentence_transformer,
     labels_file,
     prefixes_of,
+)
+from tunesmith.engines.encoder_folders import (
+    context_of,
+    own_tokenizer,
+    read_classifier,
+    read_encoder,
+    untrained,
+    vector_head,
+    width_of,
 )
 from tunesmith.engines.lanes import ClassLane, VectorLane, classifier_upon, read_encoder_adapter
 from tunesmith.engines.residents import Loading, Residents
@@ -173,7 +179,7 @@ class Encoders:
             async with self._residents.room(size_bytes):
                 await asyncio.wrap_future(body.loop.between_steps(lambda: body.rack.attach(name, files)))
             holding.push_async_callback(_detach, body, name)
-            tokenizer = await asyncio.to_thread(_own_tokenizer, folder, body.tokenizer)
+            tokenizer = await asyncio.to_thread(own_tokenizer, folder, body.tokenizer)
             model = _with_adapter(served, folder, base, head, name, tokenizer)
         except BaseException:
             await holding.aclose()
@@ -185,7 +191,7 @@ class Encoders:
         dtype = precision.choose_for_encoder(self._settings.dtype)
         await asyncio.to_thread(check_folder, folder)
         async with self._residents.room(precision.size_bytes(folder, dtype)):
-            read = _read_classifier if has_classes else _read_encoder
+            read = read_classifier if has_classes else read_encoder
             model, head, tokenizer, limit = await asyncio.to_thread(read, folder, entry, dtype)
         log.info("model.loaded", base=entry.key, dtype=str(dtype), size_bytes=model.get_memory_footprint())
         return Body(
@@ -200,80 +206,25 @@ class Encoders:
         )
 
 
-Parts = tuple[PreTrainedModel, torch.nn.Module | None, PreTrainedTokenizerBase, int | None]
-"""Model, head, tokenizer, and the tokens that the folder itself allows."""
-
-
-def _read_encoder(folder: Path, entry: BaseModelEntry, dtype: torch.dtype) -> Parts:
-    """The folder's sentence-transformers modules where it has some, else the bare encoder with a normalised mean."""
-    # Here and not above: the import takes seconds, and an engine may never embed.
-    from sentence_transformers import SentenceTransformer
-
-    try:
-        if not is_sentence_transformer(folder):
-            return _read_bare(folder, entry, dtype)
-        whole = SentenceTransformer(
-            str(folder),
-            device="cpu",
-            local_files_only=True,
-            trust_remote_code=False,
-            model_kwargs={"dtype": dtype, "use_safetensors": True},
-        ).eval()
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as e:
-        raise BaseModelMissing(f"The weights of {entry.key} in {folder} cannot be loaded: {e}") from e
-    first: Any = whole[0]
-    if not isinstance(getattr(first, "auto_model", None), PreTrainedModel):
-        raise Invalid(f"The first module of {entry.key} is a {type(first).__name__}; this engine serves transformers.")
-    head = torch.nn.Sequential(*list(whole.children())[1:]).float()
-    return first.auto_model, head, cast("PreTrainedTokenizerBase", first.tokenizer), whole.max_seq_length
-
-
-def _read_bare(folder: Path, entry: BaseModelEntry, dtype: torch.dtype) -> Parts:
-    model = load_encoder(folder, entry, dtype=dtype)
-    stated = embedding_file(folder)
-    pooling = stated.pooling if stated is not None else entry.pooling or "mean"
-    head = _head(_width(model), pooling, normalize=stated is None or stated.normalize)
-    return model, head, load_tokenizer(folder), None
-
-
-def _read_classifier(folder: Path, entry: BaseModelEntry, dtype: torch.dtype) -> Parts:
-    tokenizer = load_tokenizer(folder)
-    try:
-        model = AutoModelForSequenceClassification.from_pretrained(
-            folder, dtype=dtype, use_safetensors=True, trust_remote_code=False, local_files_only=True
-        ).eval()
-    except (OSError, ValueError) as e:
-        raise BaseModelMissing(f"The classifier {entry.key} in {folder} cannot be loaded: {e}") from e
-    if model.config.pad_token_id is None:
-        model.config.pad_token_id = tokenizer.pad_token_id
-    return model, None, tokenizer, None
-
-
-def _head(width: int, pooling: str, *, normalize: bool) -> torch.nn.Module:
-    """From token vectors (R, T, width) to one a row."""
-    from sentence_transformers.sentence_transformer.modules import Normalize, Pooling
-
-    mode = "lasttoken" if pooling == "last" else pooling
-    return torch.nn.Sequential(Pooling(width, pooling_mode=mode), *([Normalize()] if normalize else []))
-
-
 def _embedder(entry: BaseModelEntry, body: Body) -> LoadedEncoder:
     assert body.head is not None
     lane = VectorLane(body.model, body.head, _pad_id(body.tokenizer), body.rack, None)
     stated = embedding_file(body.folder)
-    context = _context(entry, body.model, body.own_limit)
+    context = context_of(entry, body.model, body.own_limit)
     prefixes = prefixes_of(body.folder, entry, stated)
-    return LoadedEncoder(entry, body, lane, body.tokenizer, context, prefixes, stated or _untrained(body))
+    return LoadedEncoder(
+        entry, body, lane, body.tokenizer, context, prefixes, stated or untrained(body.model, body.head)
+    )
 
 
 def _classifier(entry: BaseModelEntry, body: Body) -> LoadedEncoder:
     classes = labels_file(body.folder)
-    n_outputs = int(body.model.config.num_labels)
+    n_outputs = cast("int", body.model.config.num_labels)
     if classes is None or len(classes.labels) != n_outputs:
         found = "none" if classes is None else str(len(classes.labels))
         raise Invalid(f"The classifier has {n_outputs} outputs and its labels are {found}. Train it again.")
     lane = ClassLane(body.model, _pad_id(body.tokenizer), None, None)
-    return LoadedEncoder(entry, body, lane, body.tokenizer, _context(entry, body.model), classes=classes)
+    return LoadedEncoder(entry, body, lane, body.tokenizer, context_of(entry, body.model), classes=classes)
 
 
 def _with_adapter(
@@ -286,7 +237,7 @@ def _with_adapter(
 ) -> LoadedEncoder:
     body, pad_id = base.body, _pad_id(tokenizer)
     # The limit of the base's folder is what its authors trained on; the adapter was trained on more, perhaps.
-    context = _context(served.base, body.model)
+    context = context_of(served.base, body.model)
     if served.task is Task.CLASSIFICATION:
         classes = labels_file(folder)
         if classes is None:
@@ -298,47 +249,14 @@ def _with_adapter(
     assert body.head is not None
     head_of_vectors = body.head
     if stated is not None and len(list(body.head.children())) <= 2:  # more than pooling and length stays as it is
-        head_of_vectors = _head(_width(body.model), stated.pooling, normalize=stated.normalize)
+        head_of_vectors = vector_head(width_of(body.model), stated.pooling, normalize=stated.normalize)
     lane = VectorLane(body.model, head_of_vectors, pad_id, body.rack, name)
     prefixes = prefixes_of(folder, served.base, stated)
     return LoadedEncoder(served.base, body, lane, tokenizer, context, prefixes, stated or base.embedding)
 
 
-def _untrained(body: Body) -> EmbeddingFile:
-    """What a base's modules come to."""
-    assert body.head is not None
-    modules = list(body.head.children())
-    widths = [m.get_embedding_dimension() for m in modules if hasattr(m, "get_embedding_dimension")]
-    width = widths[-1] if widths else _width(body.model)
-    normalizes = any(type(module).__name__ == "Normalize" for module in modules)
-    return EmbeddingFile(pooling="mean", normalize=normalizes, dimensions=int(cast("Any", width)))
-
-
-def _context(entry: BaseModelEntry, model: PreTrainedModel, *limits: int | None) -> int:
-    return min(n for n in (entry.context, _positions(model), *limits) if n is not None)
-
-
-def _positions(model: PreTrainedModel) -> int | None:
-    """Tokens for which the model has positions; RoBERTa and its kin begin to count behind the padding's."""
-    limit = getattr(model.config.get_text_config(), "max_position_embeddings", None)
-    if not isinstance(limit, int):
-        return None
-    for name, module in model.named_modules():
-        if name.endswith("position_embeddings") and isinstance(module, torch.nn.Embedding):
-            return limit if module.padding_idx is None else limit - module.padding_idx - 1
-    return limit
-
-
-def _width(model: PreTrainedModel) -> int:
-    return int(model.config.get_text_config().hidden_size)
-
-
 def _pad_id(tokenizer: PreTrainedTokenizerBase) -> int:
     return int(cast("Any", tokenizer.pad_token_id) or 0)
-
-
-def _own_tokenizer(folder: Path, base: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
-    return load_tokenizer(folder) if (folder / "tokenizer_config.json").is_file() else base
 
 
 def _loading(model: LoadedEncoder) -> Loading[LoadedEncoder]:
