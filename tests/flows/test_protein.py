@@ -36,6 +36,16 @@ def test_the_event_stream_tells_the_run_to_its_end(client, tuned):
     assert "completed" in list(client.jobs.follow(tuned.id))[-1].message
 
 
+def test_the_engine_repeats_what_training_saw(client, tuned, stack):
+    def parity():
+        found = client.models.registry(tuned.fine_tuned_model).parity
+        return found if found is not None and found.status != "pending" else None
+
+    found = stack.until(parity)
+    assert (found.status, found.n_probes, found.prompts_equal, found.output_agreement) == ("passed", 4, 4, 1.0)
+    assert any("Parity passed" in e.message for e in client.jobs.events(tuned.id).data)
+
+
 def test_both_held_out_sets_are_compared_with_intervals(client, tuned):
     version = client.models.registry(tuned.fine_tuned_model)
     by_set = {c.set: c for c in version.comparisons}

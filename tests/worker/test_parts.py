@@ -12,6 +12,7 @@ from tunesmith.worker import kernel
 from tunesmith.worker.clock import Clock
 from tunesmith.worker.lease import HeldLease, Orders, Stop
 from tunesmith.worker.main import _only_one, serve, worker_id
+from tunesmith.worker.process import child_environment
 from tunesmith.worker.progress import LineSplitter, ProgressTail, last_of_bar, parse
 from tunesmith.worker.streams import StreamFile
 
@@ -151,3 +152,12 @@ async def test_missing_training_packages_are_told_before_a_job_is_claimed(floor,
     command = WorkerSettings.model_fields["training_command"].default
     with pytest.raises(Unsupported, match=r"tunesmith\[train\]"):
         await serve(floor.settings(training_command=command))
+
+
+def test_the_child_has_the_hubs_token_and_place_and_none_of_the_workers_secrets(monkeypatch, tmp_path):
+    given = {"HF_TOKEN": "hf_x", "HF_ENDPOINT": "https://hub.example", "FINETUNE_WORKER_KEY": "tsw_x"}
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    environment = child_environment(threads=1, models_dir=tmp_path)
+    assert (environment["HF_TOKEN"], environment["HF_ENDPOINT"]) == ("hf_x", "https://hub.example")
+    assert "FINETUNE_WORKER_KEY" not in environment

@@ -205,7 +205,5 @@ def _greedy(model: Any, ids: torch.Tensor, most: int, ends: frozenset[int]) -> I
 
 
 def _ends(model: Any, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
-    found: set[int] = set()
-    for named in (model.config.eos_token_id, model.generation_config.eos_token_id, tokenizer.eos_token_id):
-        found.update(named if isinstance(named, list) else [] if named is None else [named])
-    return frozenset(found)
+    named: list[Any] = [model.config.eos_token_id, model.generation_config.eos_token_id, tokenizer.eos_token_id]
+    return frozenset(int(i) for each in named if each is not None for i in (each if isinstance(each, list) else [each]))

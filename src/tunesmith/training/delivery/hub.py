@@ -12,7 +12,7 @@ from huggingface_hub import CommitOperationAdd, HfApi, constants, get_token
 from huggingface_hub.errors import (
     HfHubHTTPError,
     HFValidationError,
-    HTTPError,  # of the HTTP library that this version of huggingface_hub is built on
+    HTTPError,  # pyright: ignore[reportPrivateImportUsage]  of whichever HTTP library this huggingface_hub is built on
     OfflineModeIsEnabled,
 )
 
