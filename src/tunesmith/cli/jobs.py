@@ -1,15 +1,16 @@
-"""`tunesmith jobs`: ls, show, watch, logs, cancel, pause, resume."""
+"""`tunesmith jobs`: ls, show, watch, logs, checkup, checkpoints, cancel, pause, resume."""
 
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tunesmith.cli.checkup import show_checkpoint, show_checkup
 from tunesmith.cli.command import Cli, client_command
 from tunesmith.cli.follow import follow, require_success
-from tunesmith.cli.words import duration, when
+from tunesmith.cli.words import duration, size, when
 
 if TYPE_CHECKING:
-    from tunesmith.schemas.jobs import Job
+    from tunesmith.schemas.jobs import Job, JobResources
 
 app = typer.Typer(help="Fine-tuning jobs.", rich_markup_mode=None)
 app.callback()(lambda: None)
@@ -59,6 +60,25 @@ def logs(cli: Cli, job_id: JobId) -> None:
         after = page.last_id
 
 
+@client_command(app, "checkup")
+def checkup(cli: Cli, job_id: JobId) -> None:
+    """What the run found in its data before it trained, with what to do about it."""
+    show_checkup(cli, cli.client.jobs.checkup(job_id))
+
+
+@client_command(app, "checkpoints")
+def checkpoints(cli: Cli, job_id: JobId) -> None:
+    """Published checkpoints, newest first, with what each answers to held-out prompts."""
+    page = cli.client.jobs.checkpoints(job_id)
+    if cli.as_json:
+        cli.json(page)
+        return
+    if not page.data:
+        cli.print("No checkpoint is published yet: the first comes at the end of the first epoch.")
+    for checkpoint in page.data:
+        show_checkpoint(cli, checkpoint)
+
+
 @client_command(app, "cancel")
 def cancel(cli: Cli, job_id: JobId) -> None:
     """End a job for good; its worker stops with its next report."""
@@ -91,14 +111,20 @@ def _done(job: "Job") -> str:
     return "100 %" if job.status == "succeeded" else "-"
 
 
+def _uses(used: "JobResources | None") -> str | None:
+    """Such as: 1.9 cores, 2.3 GB; GPU 87 %, 31.0 GB."""
+    if used is None:
+        return None
+    gpu = "" if used.gpu_percent is None else f"; GPU {used.gpu_percent:.0f} %, {size(used.gpu_memory_bytes or 0)}"
+    return f"{used.cpu_percent / 100:.1f} cores, {size(used.memory_bytes)}{gpu}"
+
+
 def _show(cli: Cli, job: "Job") -> None:
     if cli.as_json:
         cli.json(job)
         return
     settings = {
-        name: value
-        for name, value in job.method.supervised.hyperparameters.model_dump().items()
-        if value is not None and value != "auto"
+        name: value for name, value in job.hyperparameters.model_dump().items() if value is not None and value != "auto"
     }
     cli.fields(
         [
@@ -116,6 +142,7 @@ def _show(cli: Cli, job: "Job") -> None:
             ("trained tokens", f"{job.trained_tokens:,}" if job.trained_tokens else None),
             ("attempts", job.attempts or None),
             ("worker", job.worker),
+            ("uses", _uses(job.resources)),
             ("result files", ", ".join(job.result_files)),
             ("created", when(job.created_at)),
             ("finished", when(job.finished_at)),

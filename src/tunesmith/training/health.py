@@ -186,8 +186,10 @@ class Health:
 
 
 def _seen(remembered: dict[str, Any]) -> Seen:
-    best = remembered["best"]
-    return Seen(**remembered | {"best": (best[0], best[1], best[2]) if best is not None else None})
+    seen = Seen(**remembered)
+    if seen.best is not None:
+        seen.best = (seen.best[0], seen.best[1], seen.best[2])  # JSON made a list of it
+    return seen
 
 
 def _overfitting(best_step: int, best: float, step: int, now: float) -> str:
