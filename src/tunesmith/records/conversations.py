@@ -16,11 +16,11 @@ def chat(data: Data, line: int) -> ChatRecord:
     if len(data) > 1:
         _only_ours(data, line)
     found = messages(data["messages"], line, "messages")
-    if not any(m.role == "assistant" for m in found):
+    if "assistant" not in [m.role for m in found]:
         raise RecordInvalid(
             f"Line {line} has no assistant message, so there is nothing to train on.", line=line, param="messages"
         )
-    if not any(m.trained for m in found):
+    if True not in [m.trained for m in found]:
         raise fault(
             line,
             'every assistant message has "weight" 0 or no text, so there is nothing to train on.',
@@ -34,7 +34,7 @@ def messages(raw: Any, line: int, where: str) -> tuple[Message, ...]:
     if not isinstance(raw, list) or not raw:
         raise fault(line, f'"{where}" must be a list with messages in it, got {json_type(raw)}.', where)
     found = tuple([_message(m, line, f"{where}[{i}]") for i, m in enumerate(cast("list[Any]", raw))])
-    if any(m.role == "tool" for m in found):
+    if "tool" in [m.role for m in found]:
         check_answers(found, line, where)
     return found
 

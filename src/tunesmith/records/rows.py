@@ -137,8 +137,8 @@ class _Marks:
 
     def after(self, raw: bytes) -> bool:
         """Reads on; whether what follows, a line's end as a rule, is inside a quoted cell."""
-        if b'"' not in raw and self._state is _State.QUOTED:
-            return True
+        if self._state is _State.QUOTED and raw.count(b'""') * 2 == raw.count(b'"'):
+            return True  # no mark, or each one doubled
         if b'"' not in raw and self._state is _State.CELL_BEGINS and self._separator not in raw[-1:]:
             self._state = _State.PLAIN if raw else _State.CELL_BEGINS
             return False

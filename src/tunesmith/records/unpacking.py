@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator
 
 from tunesmith.records.formats import GZIP_MAGIC, not_readable
-from tunesmith.schemas.errors import TooLarge
+from tunesmith.schemas.errors import RecordInvalid, TooLarge
 
 STEP_BYTES = 256 * 1024
 """Unpacked at a time."""
@@ -54,13 +54,13 @@ class Gunzip:
 
     def finish(self) -> None:
         """Passes when the last member was whole."""
-        if not self._n_members and self._fresh:
-            raise not_readable("The file's name ends in .gz, and it is no gzip file. Name it without .gz, or pack it.")
-        if not self._fresh or self._between:
+        if self._between or not self._fresh:
             raise not_readable(
                 f"The gzip file ends too early, after {self._packed_bytes:,} bytes ({self._unpacked_bytes:,} unpacked)."
                 " Pack it again and upload it whole."
             )
+        if not self._n_members:
+            raise _no_gzip()
 
     def _begin(self, chunk: bytes) -> bytes:
         """What to unpack next; empty when that is not known yet. Zeros that pad a file are left out."""
@@ -74,7 +74,7 @@ class Gunzip:
         if not chunk.startswith(GZIP_MAGIC):
             if self._n_members:
                 raise not_readable("The gzip file goes on with bytes that are no gzip. Pack it again.")
-            raise not_readable("The file's name ends in .gz, and it is no gzip file. Name it without .gz, or pack it.")
+            raise _no_gzip()
         self._fresh = False
         return chunk
 
@@ -98,3 +98,7 @@ class Gunzip:
                 "ask the server's operator to raise max_file_bytes."
             )
         return piece
+
+
+def _no_gzip() -> RecordInvalid:
+    return not_readable("The file's name ends in .gz, and it is no gzip file. Name it without .gz, or pack it.")
