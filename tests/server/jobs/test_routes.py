@@ -405,3 +405,14 @@ async def test_a_checkpoint_shows_what_it_answers(remote, weights):
     await remote.put(lease, "published", 1, {"adapter_model.safetensors": weights(1)}, answers=answers)
     (checkpoint,) = (await remote.get(f"/v1/fine_tuning/jobs/{job_id}/checkpoints"))["data"]
     assert checkpoint["answers"] == [{"prompt": "user: q\N{REPLACEMENT CHARACTER}", "answer": "a", "reference": "b"}]
+
+
+async def test_beside_the_newest_three_the_checkpoint_with_the_best_held_out_loss_is_kept(remote, weights):
+    job_id = await remote.queued()
+    lease = (await remote.claim()).json()
+    await remote.report(lease)
+    for step, loss in enumerate([3.0, 2.0, 2.5, 2.6, 2.7, 2.8], start=1):
+        metrics = {"full_valid_loss": loss}
+        await remote.put(lease, "published", step, {"adapter_model.safetensors": weights(step)}, metrics=metrics)
+    kept = (await remote.get(f"/v1/fine_tuning/jobs/{job_id}/checkpoints"))["data"]
+    assert [checkpoint["step_number"] for checkpoint in kept] == [6, 5, 4, 2]
