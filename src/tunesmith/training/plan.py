@@ -4,6 +4,7 @@ import hashlib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +98,7 @@ def make_plan(
         objective,
         split.note,
         extra_files,
-        questions=questions(next(filter(None, split.held_out.values()), split.train), base, run.spec.task),
+        questions=questions(chain(*split.held_out.values(), split.train), base, run.spec.task),
     )
     run.progress.started(
         hyperparameters=numbers,

@@ -54,7 +54,11 @@ ROOM = 1.3
 
 
 def questions(records: Iterable[Record], base: Base, task: Task) -> list[Probe]:
-    """The first records that make a fit prompt, as training writes them; answers are to come."""
+    """The first records that make a fit prompt, as training writes them; answers are to come.
+
+    Held-out ones should come first. Where they are too few, one that was trained on serves as well: this compares two
+    programs and scores no model.
+    """
     found: list[Probe] = []
     for record in records:
         if len(found) == MOST:
