@@ -8,6 +8,7 @@ import orjson
 import psycopg
 import psycopg_pool
 from psycopg.types.json import set_json_dumps, set_json_loads
+from psycopg.types.numeric import Int8Dumper
 from sqlalchemy import MetaData, event, text
 from sqlalchemy.engine import Connection as SyncConnection
 from sqlalchemy.engine import make_url
@@ -139,6 +140,8 @@ class Database:
 async def _configure(connection: Connection) -> None:
     set_json_dumps(orjson.dumps, connection)
     set_json_loads(orjson.loads, connection)
+    # Or each size of number is a type of its own, and a statement is planned for each.
+    connection.adapters.register_dumper(int, Int8Dumper)
 
 
 async def _reset(connection: Connection) -> None:

@@ -25,13 +25,20 @@ class Metrics:
         )
 
         self._jobs = Gauge("tunesmith_jobs", "Jobs that have not ended.", ("status",), registry=self.registry)
+        self._series: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        """The two series of an answer, since looking them up by labels costs more than counting."""
         self._engines = Gauge("tunesmith_engines", "Engines that can be asked.", registry=self.registry)
 
     def observe(self, scope: Scope, status: int, seconds: float) -> None:
         """Counts one answer; 499 is a client that left before it began."""
-        route = getattr(scope.get("route"), "path", "none")
-        self._requests.labels(scope["method"], route, str(status)).inc()
-        self._seconds.labels(scope["method"], route).observe(seconds)
+        key = (scope["method"], getattr(scope.get("route"), "path", "none"), status)
+        series = self._series.get(key)
+        if series is None:
+            method, route, _ = key
+            of_status = self._requests.labels(method, route, str(status))
+            series = self._series[key] = of_status, self._seconds.labels(method, route)
+        series[0].inc()
+        series[1].observe(seconds)
 
     def count(self, *, jobs: Mapping[str, int], engines: int) -> None:
         """What the database says now; each figure is the same on every replica."""

@@ -113,8 +113,7 @@ class Floor:
         seq = report_seq or self.seqs.get(token, 0) + 1
         self.seqs[token] = max(seq, self.seqs.get(token, 0))
         body = ReportRequest.model_validate({"epoch": token.epoch, "report_seq": seq, **fields})
-        async with self.db.lean() as connection:
-            return await protocol.report(connection, self.settings, token, body)
+        return await protocol.report(self.db, self.settings, token, body)
 
     async def fail(self, token: LeaseToken, failure_class: str, message: str = "no", code: str = "internal"):
         body = FailRequest.model_validate(

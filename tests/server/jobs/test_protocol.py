@@ -1,9 +1,11 @@
 """Report, fail and release: what each does to the job, and that saying it twice changes nothing."""
 
+import asyncio
+
 import pytest
 
 from tunesmith.schemas.errors import AlreadyTerminal, LeaseLost
-from tunesmith.server.jobs import queue
+from tunesmith.server.jobs import queue, service
 
 
 async def running(floor, **columns):
@@ -200,3 +202,49 @@ async def test_events_read_in_openais_order(floor):
         "Fine-tuning job started on worker w1",
         "Step 1/2: training loss=1.25",
     ]
+
+
+async def test_a_report_that_goes_on_where_the_last_one_ended_looks_at_nothing_first(floor, points, monkeypatch):
+    token = await running(floor)
+    looks = []
+    lock = queue.lock
+
+    async def counted(*args):
+        looks.append(args)
+        return await lock(*args)
+
+    monkeypatch.setattr(queue, "lock", counted)
+    logs = {"first_seq": 0, "items": [{"stream": "stdout", "text": "a\x00b", "at": 0}]}
+    told = {"first_seq": 0, "items": [{"level": "warn", "message": "hot", "at": 0}]}
+    reply = await floor.report(token, step=1, total=9, metrics=points(0, (1, 2.5)), logs=logs, events=told)
+    assert (reply.next_seq.metrics, reply.next_seq.logs, reply.next_seq.events) == (1, 1, 1)
+    reply = await floor.report(token, step=30, metrics=None)
+    assert (await floor.row(token.job_id)).step == 9
+    assert (reply.next_seq.metrics, reply.command, looks) == (1, "none", [])
+    gap = await floor.report(token, step=3, total=9, metrics=points(2, (3, 2.0)))
+    assert (gap.next_seq.metrics, len(looks)) == (1, 1)
+    assert await floor.series(token.job_id) == [(1, 2.5)]
+    assert (await floor.messages(token.job_id))[-2] == "hot"
+    async with floor.db.lean() as connection:
+        logged = await (await connection.execute("SELECT epoch, seq, text FROM job_logs")).fetchall()
+    assert logged == [(1, 0, "a\N{REPLACEMENT CHARACTER}b")]
+
+
+async def test_an_event_that_takes_the_number_of_a_reports_item_costs_neither(floor, points):
+    token = await running(floor)
+    async with floor.db.session() as session:
+        await service.pause(session, floor.owner, token.job_id)  # it holds the row, and has told an event
+        waiting = asyncio.create_task(floor.report(token, step=1, total=9, metrics=points(0, (1, 2.5))))
+        await waits_for_a_lock(floor)
+    assert (await waiting).command == "pause"
+    assert await floor.series(token.job_id) == [(1, 2.5)]
+
+
+async def waits_for_a_lock(floor) -> None:
+    """Until some statement waits for a row."""
+    async with asyncio.timeout(10):
+        while True:
+            async with floor.db.lean() as connection:
+                found = await connection.execute("SELECT FROM pg_locks WHERE NOT granted")
+                if await found.fetchone() is not None:
+                    return

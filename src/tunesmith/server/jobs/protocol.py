@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import replace
 from typing import Any
 
+from psycopg.errors import UniqueViolation
 from psycopg.types.json import Jsonb
 from pydantic import BaseModel
 
@@ -18,23 +19,48 @@ from tunesmith.schemas.worker import (
     ReportRequest,
     StreamPositions,
 )
-from tunesmith.server.db import Connection
+from tunesmith.server.db import Connection, Database
 from tunesmith.server.events import service as events
 from tunesmith.server.events.service import Entry
 from tunesmith.server.jobs import queue, retry, states, streams
-from tunesmith.server.jobs.queue import LeaseToken, Locked
+from tunesmith.server.jobs.queue import LeaseToken, Locked, Renewed
 from tunesmith.server.jobs.states import FAILED, PAUSED, QUEUED, RUNNING, Ended, Outcome
+from tunesmith.server.jobs.streams import InOrder
 from tunesmith.server.settings import Settings
 
 PAUSE_GRACE_S = 300.0
 """Time for the checkpoint of a pause."""
 
 
-async def report(connection: Connection, settings: Settings, token: LeaseToken, body: ReportRequest) -> ReportReply:
+async def report(db: Database, settings: Settings, token: LeaseToken, body: ReportRequest) -> ReportReply:
     """Renews the lease, starts the job at its first report, stores what is new, and says what the worker should do.
 
-    A report that was overtaken by a later one changes nothing. Raises LeaseLost or AlreadyTerminal.
+    A report that was overtaken by a later one changes nothing. Raises LeaseLost, AlreadyTerminal, and TooLarge for
+    more items than MAX_ITEMS. The usual report is one statement; any other takes the row's lock and looks.
     """
+    columns = _progress(body)
+    given = streams.in_order(body, columns["total_steps"])
+    if given is not None and (renewed := await _renew_in_order(db, settings, token, columns, given)) is not None:
+        expected = StreamPositions(metrics=renewed.next_metric, logs=renewed.next_log, events=renewed.next_event)
+        return _reply(settings, renewed, expected, *_command(renewed))
+    async with db.lean() as connection:
+        return await _report(connection, settings, token, body, columns)
+
+
+async def _renew_in_order(
+    db: Database, settings: Settings, token: LeaseToken, columns: dict[str, Any], given: InOrder
+) -> Renewed | None:
+    try:
+        async with db.lean(each_alone=True) as connection:
+            ttl_s = settings.lease_ttl_s
+            return await queue.renew_in_order(connection, token, ttl_s, columns | given.columns, given.parts)
+    except UniqueViolation:
+        return None
+
+
+async def _report(
+    connection: Connection, settings: Settings, token: LeaseToken, body: ReportRequest, columns: dict[str, Any]
+) -> ReportReply:
     lease = await queue.hold(connection, token)
     if lease.draining:
         return _reply(settings, lease, positions(lease), "cancel", max(0.0, lease.left_s or 0.0))
@@ -42,15 +68,14 @@ async def report(connection: Connection, settings: Settings, token: LeaseToken, 
         return _reply(settings, lease, positions(lease), *_command(lease))
     if lease.status is QUEUED:
         lease = await start(connection, lease)
-    columns = _progress(lease, body)
-    taken = await streams.take(connection, lease, body, columns["total_steps"])
-    columns |= {
-        "report_seq": body.report_seq,
+    total_steps = columns["total_steps"] if columns["total_steps"] is not None else lease.total_steps
+    taken = await streams.take(connection, lease, body, total_steps)
+    stored = {
         "next_metric": taken.positions.metrics,
         "next_log": taken.positions.logs,
         "next_event": taken.positions.events,
     }
-    await queue.renew(connection, token, settings.lease_ttl_s, columns)
+    await queue.renew(connection, token, settings.lease_ttl_s, columns | stored)
     reply = _reply(settings, lease, taken.positions, *_command(lease))
     return reply.model_copy(update={"conflicts": taken.conflicts, "truncated": taken.truncated})
 
@@ -61,7 +86,14 @@ async def start(connection: Connection, lease: Locked) -> Locked:
         await events.supersede(connection, lease.job_id, lease.epoch, lease.resume_step)
     entries = [started(lease)]
     await states.change(
-        connection, lease.job_id, lease.status, RUNNING, entries, started_epoch=lease.epoch, step=lease.resume_step
+        connection,
+        lease.job_id,
+        lease.status,
+        RUNNING,
+        entries,
+        started_epoch=lease.epoch,
+        step=lease.resume_step,
+        phase=None,
     )
     return replace(lease, status=RUNNING, step=lease.resume_step, phase=None)
 
@@ -78,16 +110,15 @@ def positions(lease: Locked) -> StreamPositions:
     return StreamPositions(metrics=lease.next_metric, logs=lease.next_log, events=lease.next_event)
 
 
-def _progress(lease: Locked, body: ReportRequest) -> dict[str, Any]:
-    """Columns of RENEW. The step stays within the total, whatever a worker says."""
+def _progress(body: ReportRequest) -> dict[str, Any]:
+    """Columns of RENEW, None for what the report does not tell."""
     started = body.started
-    total = body.total if body.total is not None else started.total_steps if started else lease.total_steps
-    total = streams.within(total) if total is not None else None
-    step = lease.step if body.step is None else streams.within(body.step)
+    total = body.total if body.total is not None else started.total_steps if started else None
     return {
-        "phase": lease.phase if body.phase is None else streams.storable(body.phase),
-        "step": step if total is None else min(step, total),
-        "total_steps": total,
+        "report_seq": body.report_seq,
+        "phase": streams.storable(body.phase) if body.phase is not None else None,
+        "step": streams.within(body.step) if body.step is not None else None,
+        "total_steps": streams.within(total) if total is not None else None,
         "eta_s": body.eta_s if body.eta_s is not None and body.eta_s < 1e9 else None,
         "hyperparameters": Jsonb(started.hyperparameters.model_dump(mode="json")) if started else None,
         "checkup": Jsonb(streams.storable_json(body.checkup.model_dump(mode="json"))) if body.checkup else None,
@@ -95,12 +126,12 @@ def _progress(lease: Locked, body: ReportRequest) -> dict[str, Any]:
     }
 
 
-def _command(lease: Locked) -> tuple[Command, float]:
+def _command(lease: Locked | Renewed) -> tuple[Command, float]:
     return ("pause", PAUSE_GRACE_S) if lease.pause_requested else ("none", 0.0)
 
 
 def _reply(
-    settings: Settings, lease: Locked, expected: StreamPositions, command: Command, grace_s: float
+    settings: Settings, lease: Locked | Renewed, expected: StreamPositions, command: Command, grace_s: float
 ) -> ReportReply:
     return ReportReply(
         ttl_s=settings.lease_ttl_s,

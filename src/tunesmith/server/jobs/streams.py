@@ -5,7 +5,7 @@ is counted and not kept. A stream's trouble never costs the lease.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, LiteralString, cast
 
@@ -19,13 +19,16 @@ from tunesmith.server.events import service as events
 from tunesmith.server.events.service import Entry
 from tunesmith.server.jobs.queue import Locked
 
+Item = MetricPoint | LogLine | RunEvent
+StreamName = Literal["metrics", "logs", "events"]
+
 QUOTA = {"metrics": 500_000, "logs": 200_000, "events": 10_000}
 """Items kept of one epoch."""
 MAX_FIGURES = 64
 """Of one metric point."""
 MAX_STEP = 2**31 - 1
+_PLURALS: Mapping[str, StreamName] = {"metric": "metrics", "log": "logs", "event": "events"}
 
-Item = MetricPoint | LogLine | RunEvent
 
 STORED_EVENTS: LiteralString = """
 SELECT stream_seq, CASE WHEN type = 'metrics' THEN data - 'total_steps'
@@ -37,10 +40,14 @@ STORED_LOGS: LiteralString = """
 SELECT seq, jsonb_build_object('stream', stream, 'text', text)
 FROM job_logs WHERE job_id = %(job_id)s AND epoch = %(epoch)s AND seq >= %(first)s AND seq < %(end)s"""
 
-INSERT_LOGS: LiteralString = """
+_LOGS: LiteralString = """
 INSERT INTO job_logs (job_id, epoch, seq, created_at, stream, text)
-SELECT %(job_id)s::text, %(epoch)s::bigint, %(first)s::bigint + n - 1, tunesmith_now(), line->>'stream', line->>'text'
-FROM jsonb_array_elements(%(lines)s::jsonb) WITH ORDINALITY AS given(line, n)"""
+SELECT job.id, %(epoch)s::bigint, %(first_log)s::bigint + n - 1, tunesmith_now(), line->>'stream', line->>'text'
+FROM job, jsonb_array_elements(%(lines)s::jsonb) WITH ORDINALITY AS given(line, n)"""
+INSERT_LOGS: LiteralString = f"""
+WITH job AS (SELECT id FROM jobs WHERE id = %(job_id)s) {_LOGS}"""
+LOGS_PART: LiteralString = f""",
+  log AS ({_LOGS})"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +63,7 @@ class Taken:
 class _Slice:
     """The items of one stream that are new, and the number of the first of them."""
 
-    name: Literal["metrics", "logs", "events"]
+    name: StreamName
     first: int
     new: Sequence[Item]
     end: int
@@ -72,15 +79,49 @@ async def take(connection: Connection, lease: Locked, body: ReportRequest, total
     metrics = await _sorted_out(connection, lease, "metrics", body.metrics, lease.next_metric)
     logs = await _sorted_out(connection, lease, "logs", body.logs, lease.next_log)
     told = await _sorted_out(connection, lease, "events", body.events, lease.next_event)
-    entries = [_event(lease, seq, item) for seq, item in _kept(told)]
-    entries += [_point(lease, seq, item, total_steps) for seq, item in _kept(metrics)]
-    await events.append(connection, lease.job_id, entries)
+    await events.append(connection, lease.job_id, _entries(lease.epoch, told, metrics, total_steps))
     await _store_logs(connection, lease, logs)
     return Taken(
         StreamPositions(metrics=metrics.end, logs=logs.end, events=told.end),
         [s.name for s in (metrics, logs, told) if s.conflict],
         any(s.end > QUOTA[s.name] for s in (metrics, logs, told)),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class InOrder:
+    """A report's items, if the streams go on with them exactly where they were left."""
+
+    parts: LiteralString
+    columns: dict[str, Any]
+    """Of RENEW_IN_ORDER, and of `parts`."""
+
+
+def in_order(body: ReportRequest, total_steps: int | None) -> InOrder | None:
+    """The report's items to be stored without a look; None when they need one: too many of them, or a point whose
+    run's length is not told."""
+    given = {"metric": body.metrics, "log": body.logs, "event": body.events}
+    slices = {
+        name: _Slice(_PLURALS[name], stream.first_seq, stream.items, stream.first_seq + len(stream.items))
+        for name, stream in given.items()
+        if stream is not None and stream.items
+    }
+    over = any(s.end > QUOTA[s.name] for s in slices.values())
+    if over or sum(len(s.new) for s in slices.values()) > MAX_ITEMS or ("metric" in slices and total_steps is None):
+        return None
+    metrics, logs, told = (slices.get(name) for name in given)
+    columns: dict[str, Any] = {"entries": events.packed(_entries(body.epoch, told, metrics, total_steps))}
+    for name in given:
+        part = slices.get(name)
+        columns |= {f"first_{name}": part.first if part else None, f"next_{name}": part.end if part else None}
+    if logs is None:
+        return InOrder("", columns)
+    return InOrder(LOGS_PART, columns | {"lines": _lines(logs)})
+
+
+def _entries(epoch: int, told: _Slice | None, metrics: _Slice | None, total_steps: int | None) -> list[Entry]:
+    entries = [_event(epoch, seq, item) for seq, item in _kept(told)]
+    return entries + [_point(epoch, seq, item, total_steps) for seq, item in _kept(metrics)]
 
 
 async def _sorted_out(
@@ -150,27 +191,32 @@ def storable_json(value: Any) -> Any:
             return value
 
 
-def _kept(given: _Slice) -> list[tuple[int, Item]]:
+def _kept(given: _Slice | None) -> list[tuple[int, Item]]:
+    if given is None:
+        return []
     return [(given.first + n, item) for n, item in enumerate(given.new) if given.first + n < QUOTA[given.name]]
 
 
-def _event(lease: Locked, seq: int, item: Item) -> Entry:
+def _event(epoch: int, seq: int, item: Item) -> Entry:
     said = _content(item)
-    return Entry(said["message"], level=said["level"], epoch=lease.epoch, stream_seq=seq)
+    return Entry(said["message"], level=said["level"], epoch=epoch, stream_seq=seq)
 
 
-def _point(lease: Locked, seq: int, item: Item, total_steps: int | None) -> Entry:
+def _point(epoch: int, seq: int, item: Item, total_steps: int | None) -> Entry:
     data = _content(item) | {"total_steps": total_steps}
-    return Entry(None, type="metrics", data=data, epoch=lease.epoch, stream_seq=seq, step=data["step"])
+    return Entry(None, type="metrics", data=data, epoch=epoch, stream_seq=seq, step=data["step"])
 
 
 async def _store_logs(connection: Connection, lease: Locked, logs: _Slice) -> None:
-    lines = [_content(item) for _, item in _kept(logs)]
-    if lines:
+    if _kept(logs):
         parameters = {
             "job_id": lease.job_id,
             "epoch": lease.epoch,
-            "first": logs.first,
-            "lines": orjson.dumps(lines).decode(),
+            "first_log": logs.first,
+            "lines": _lines(logs),
         }
         await connection.execute(INSERT_LOGS, parameters)
+
+
+def _lines(logs: _Slice) -> str:
+    return orjson.dumps([_content(item) for _, item in _kept(logs)]).decode()

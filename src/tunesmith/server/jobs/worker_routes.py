@@ -35,11 +35,12 @@ from tunesmith.server.db import driver
 from tunesmith.server.jobs import arrivals, claims, outcome, protocol, queue, streams
 from tunesmith.server.jobs.bodies import body_of, documented
 from tunesmith.server.jobs.claims import Lessor
+from tunesmith.server.jobs.lean_route import LeanRoute
 from tunesmith.server.jobs.queue import LeaseToken
 from tunesmith.server.storage import links, uploads, uses
 from tunesmith.server.storage.tables import UploadRow
 
-router = APIRouter(prefix="/worker/v1", tags=["workers"])
+router = APIRouter(prefix="/worker/v1", tags=["workers"], route_class=LeanRoute)
 
 Told = TypeVar(
     "Told",
@@ -76,8 +77,7 @@ async def claim(request: Request, key: Annotated[str, Depends(worker_key_inside)
 async def report(job_id: str, request: Request, bearer: LeaseCaller) -> Response:
     """Renews the lease, tells progress and what is new in each stream, and hears what to do."""
     token, body = await _told(request, job_id, bearer, ReportRequest)
-    async with request.app.state.db.lean() as connection:
-        return _json(await protocol.report(connection, request.app.state.settings, token, body))
+    return _json(await protocol.report(request.app.state.db, request.app.state.settings, token, body))
 
 
 @router.post(

@@ -60,7 +60,7 @@ class BlobStore:
     async def size(self, sha256: str) -> int | None:
         """Bytes of the blob; None when there is none."""
         try:
-            return (await self.store.run(self.store.head, _key(sha256))).size_bytes
+            return await self.store.size(_key(sha256))
         except Missing:
             return None
 

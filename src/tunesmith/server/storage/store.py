@@ -92,6 +92,13 @@ class Store:
         with _translated():
             return _entry(obstore.head(self._objects, key))
 
+    async def size(self, key: str) -> int:
+        """Bytes of the object. Raises Missing. A local one is looked at here and now, which costs less than a hop."""
+        if self.root is None:
+            return (await self.run(self.head, key)).size_bytes
+        with _translated():
+            return os.stat(f"{self.root}/{key}").st_size
+
     def read(self, key: str, start: int, end: int) -> Iterator[bytes]:
         """Bytes [start, end) in pieces; end must be greater than start. Raises Missing."""
         with _translated():
