@@ -14,11 +14,16 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Training files and what was found in them.", rich_markup_mode=None)
 app.callback()(lambda: None)
 MOST_FAULTS = 10
+MOST_LABELS = 8
+SHOWN_LINES = 5
 
 
 @client_command(app, "add")
 def add(
-    cli: Cli, path: Annotated[Path, typer.Argument(help="JSONL or FASTA file.", exists=True, dir_okay=False)]
+    cli: Cli,
+    path: Annotated[
+        Path, typer.Argument(help="JSONL, CSV, TSV or FASTA file, plain or .gz.", exists=True, dir_okay=False)
+    ],
 ) -> None:
     """Upload a training file; its lines are checked while it goes out."""
     found = upload(cli, path)
@@ -86,6 +91,7 @@ def show_file(cli: Cli, found: "FileObject") -> None:
         [
             ("records", f"{report.n_records:,} ({report.kind or 'none readable'})"),
             ("length", length and f"{length.minimum}-{length.maximum} {length.unit}, median {length.median}"),
+            ("labels", report.labels and labels(report.labels)),
             ("repeated", report.duplicates or None),
             ("bad lines", report.n_faults or None),
         ]
@@ -94,3 +100,12 @@ def show_file(cli: Cli, found: "FileObject") -> None:
         cli.print(f"  {fault.message}")
     if report.n_faults > MOST_FAULTS:
         cli.print(f"  ... and {report.n_faults - MOST_FAULTS:,} more: tunesmith files show {found.id} --json")
+    for finding in report.findings:
+        lines = f" (line {', '.join(map(str, finding.lines[:SHOWN_LINES]))})" if finding.lines else ""
+        cli.print(f"  {finding.level}: {finding.message}{lines} {finding.fix}")
+
+
+def labels(counts: dict[str, int]) -> str:
+    """The most frequent labels with their numbers of records."""
+    shown = ", ".join(f"{label} {count:,}" for label, count in list(counts.items())[:MOST_LABELS])
+    return f"{shown}, ..." if len(counts) > MOST_LABELS else shown

@@ -8,7 +8,7 @@ the threshold may be missed. Short lists are compared pair by pair. The answer i
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any, Literal
+from typing import Any, Literal, cast
 from zlib import crc32
 
 Unit = Literal["words", "residues"]
@@ -113,7 +113,7 @@ class _Sketches:
         self._last: tuple[frozenset[int], Any] | None = None
 
     def candidates(self, shingles: frozenset[int]) -> Iterator[int]:
-        found = sorted(self._index.query(self._sketch(shingles))) if shingles else []
+        found = sorted(cast("list[int]", self._index.query(self._sketch(shingles)))) if shingles else []
         return islice(found, MOST_CANDIDATES)
 
     def add(self, at: int, shingles: frozenset[int]) -> None:

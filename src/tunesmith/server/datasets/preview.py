@@ -8,7 +8,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 
-from tunesmith.records.pieces import Piece
+from tunesmith.records.pieces import Piece, Splitter
 from tunesmith.records.read import parse_piece, splitter
 from tunesmith.records.rows import Rows
 from tunesmith.records.tables import Table
@@ -59,10 +59,14 @@ async def _pieces(
 ) -> AsyncIterator[Piece]:
     pieces = splitter(file_format, table=table if offset else None, line=line, offset=offset)
     async for chunk in _content(blobs, file, offset):
-        for piece in await asyncio.to_thread(lambda chunk=chunk: list(pieces.feed(chunk))):
+        for piece in await asyncio.to_thread(_split, pieces, chunk):
             yield piece
     for piece in pieces.finish():
         yield piece
+
+
+def _split(pieces: Splitter, chunk: bytes) -> list[Piece]:
+    return list(pieces.feed(chunk))
 
 
 async def _content(blobs: BlobStore, file: FileRow, start: int) -> AsyncIterator[bytes]:
