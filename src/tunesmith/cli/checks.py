@@ -23,7 +23,18 @@ MODELS_NEED_BYTES = 3 * 10**9
 """Room for the demo's weights, checkpoints and database."""
 MEMORY_BYTES = 4 * 10**9
 """The largest run of the demo."""
-TRAIN = ("torch", "transformers", "trl", "peft", "accelerate", "safetensors", "gguf", "scipy", "parasail")
+TRAIN = (
+    "torch",
+    "transformers",
+    "peft",
+    "accelerate",
+    "safetensors",
+    "gguf",
+    "scipy",
+    "parasail",
+    "sklearn",
+    "sentence_transformers",
+)
 TORCH_LIMIT_S = 120
 PIP_LIMIT_S = 60
 

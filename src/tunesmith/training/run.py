@@ -2,7 +2,6 @@
 
 import gc
 import time
-import warnings
 from pathlib import Path
 
 import transformers
@@ -34,8 +33,6 @@ def run_job(spec: TrainingSpec, out: Path, progress: ProgressLog, switch: StopSw
     set_threads()
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
-    # trl sets this option by itself; its warning is not for whoever reads the job's log.
-    warnings.filterwarnings("ignore", message=".*gradient_checkpointing.*", category=FutureWarning)
     transformers.set_seed(spec.seed)
     run = Run(spec, out, progress, switch, began_at)
     return _finished(run, METHODS[spec.task](run))

@@ -13,8 +13,8 @@ from tunesmith.schemas.worker import Capabilities
 from tunesmith.worker import four_bits
 from tunesmith.worker.kernel import memory_limit_bytes
 
-PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "bitsandbytes", "safetensors", "tokenizers")
-NEEDED = ("torch", "transformers", "trl", "peft")
+PACKAGES = ("torch", "transformers", "peft", "accelerate", "bitsandbytes", "safetensors", "tokenizers")
+NEEDED = ("torch", "transformers", "peft")
 NVIDIA_TIMEOUT_S = 10.0
 
 
