@@ -89,14 +89,18 @@ def save_model(model: PreTrainedModel | PeftModel, base: Base, folder: Path) -> 
     base.tokenizer.save_pretrained(folder)
 
 
-def round_to_stored_type(model: PreTrainedModel | PeftModel, base: Base) -> None:
-    """Give fully trained weights the values they will have on disk: what is evaluated last is what is served."""
-    if isinstance(model, PeftModel):
-        return
+def round_to_stored_type(model: PreTrainedModel | PeftModel, base: Base) -> bool:
+    """Give fully trained weights the values they will have on disk: what is evaluated last is what is served.
+
+    Whether they may have changed by it.
+    """
     stored = stored_type(base)
+    if isinstance(model, PeftModel) or stored is torch.float32:
+        return False
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.copy_(parameter.to(stored))
+    return True
 
 
 def stored_type(base: Base) -> torch.dtype:

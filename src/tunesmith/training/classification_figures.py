@@ -92,7 +92,9 @@ def _mean_f1(sides: list[tuple[Any, Any]], axis: int) -> Any:
 def _of_classes(columns: Columns, labels: Sequence[str]) -> ClassificationDetails:
     numbers = list(range(len(labels)))
     truth, predicted = columns[TRUTH].astype(int), columns[PREDICTED].astype(int)
-    table = precision_recall_fscore_support(truth, predicted, labels=numbers, average=None, zero_division=0.0)
+    table = precision_recall_fscore_support(
+        truth, predicted, labels=numbers, average=None, zero_division=cast(Any, 0.0)
+    )
     bins, error = calibration(columns[CONFIDENCE], columns[RIGHT])
     return ClassificationDetails(
         labels=list(labels),
@@ -108,7 +110,7 @@ def _of_labels(columns: Columns, labels: Sequence[str]) -> ClassificationDetails
     """Calibration counts every label of every record as one answer: yes or no, whichever is likelier."""
     truth, chances = (part.T for part in np.split(columns[2:], 2))
     answers = chances >= 0.5
-    table = precision_recall_fscore_support(truth >= 0.5, answers, average=None, zero_division=0.0)
+    table = precision_recall_fscore_support(truth >= 0.5, answers, average=None, zero_division=cast(Any, 0.0))
     confidence = np.where(answers, chances, 1 - chances)
     bins, error = calibration(confidence.ravel(), (answers == (truth >= 0.5)).ravel())
     return ClassificationDetails(

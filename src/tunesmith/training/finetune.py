@@ -59,8 +59,7 @@ def fine_tune(run: Run, base: Base, plan: Plan) -> Tuned:
         memory.before = {name: columns.tolist() for name, columns in look.at_all().items()}
     run.progress.phase("training")
     trainer = _train(run, base, plan, model, memory, look)
-    if run.spec.adaptation is Adaptation.FULL:
-        round_to_stored_type(model, base)
+    if run.spec.adaptation is Adaptation.FULL and round_to_stored_type(model, base):
         look.forget()
     run.progress.phase("evaluating")
     with trainer.kept_on_stop():

@@ -92,7 +92,7 @@ def hold_out_by_label(records: Sequence[Labelled], share: float) -> Split:
         note += f" Nothing is held out of {len(rare)} labels with fewer than {FEWEST_OF_LABEL} records ({named})."
     if not chosen:
         return Split(list(records), {}, note)
-    return Split(_without(records, chosen, by=_text), {"held_out": list(chosen)}, note)
+    return Split(list(_without(records, chosen, by=_text)), {"held_out": list(chosen)}, note)
 
 
 def hold_out_texts(records: Sequence[Record], share: float) -> Split:
@@ -110,7 +110,8 @@ def hold_out_texts(records: Sequence[Record], share: float) -> Split:
     asked = {_query(record) for record in queries[: max(1, round(share * len(queries)))]}
     held_out = [record for record in _distinct(texts) if _query(record) in asked]
     note = f"{len(held_out)} records of {len(asked)} of {len(queries)} distinct first texts are held out, by content."
-    return Split([r for r in texts if _query(r) not in asked], {"held_out": _first(held_out, len(held_out))}, note)
+    kept = [record for record in texts if _query(record) not in asked]
+    return Split(list(kept), {"held_out": list(_first(held_out, len(held_out)))}, note)
 
 
 def given_labelled(train: Sequence[Labelled], validation: Sequence[Labelled]) -> Split:
