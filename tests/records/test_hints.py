@@ -18,6 +18,8 @@ from tunesmith.records.secrets import secrets_in
         ("sk-proj-" + "aB3_" * 12, ["OpenAI key"]),
         ("What does sk-learn do? Ask the AKIAs.", []),
         ("x" * 10_000, []),
+        ("words " * 5_000 + "AKIA" + "IOSFODNN7EXAMPLE", ["AWS Access Key"]),
+        ("eyJ" * 50_000 + "sk-" * 50_000, []),
     ],
 )
 def test_a_secret_is_known_by_its_shape(text, kinds):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 from tunesmith.records.content import compared_text, oddities, texts_of
 from tunesmith.records.labels import label_findings
-from tunesmith.records.near_duplicates import Unit, near_duplicates
+from tunesmith.records.near_duplicates import MOST_CHARACTERS, Unit, near_duplicates
 from tunesmith.records.personal_data import personal_data_in
 from tunesmith.records.secrets import secrets_in
 from tunesmith.records.tables import Table
@@ -21,7 +21,7 @@ from tunesmith.server.datasets.tally import Duplicates, Extremes, Lengths
 LOOKED = 5_000
 """Records whose text is searched and compared."""
 LOOKED_CHARACTERS = 8_000_000
-"""The same in characters; half of it for a single record is cut."""
+"""The same in characters."""
 FAR = 30
 """Times the median, or a part of it, that makes a length absurd."""
 FAR_SHARE = 0.05
@@ -93,14 +93,13 @@ class RecordCheckup:
         protein = isinstance(record, SequenceRecord | LabelledSequenceRecord)
         if not again:
             self._unit = "residues" if protein else "words"
-            text = compared_text(record)[: LOOKED_CHARACTERS // 2]
-            self._looked_characters += len(text)
-            self._texts.append(text)
+            self._texts.append(compared_text(record)[:MOST_CHARACTERS])
             self._lines.append(line)
-        if protein:
-            return
-        self._secrets.add(line, {kind for text in texts_of(record) for kind in secrets_in(text)})
-        self._personal.add(line, {kind for text in texts_of(record) for kind in personal_data_in(text)})
+        whole = "\n".join(texts_of(record))
+        self._looked_characters += len(whole)
+        if not protein:
+            self._secrets.add(line, set(secrets_in(whole)))
+            self._personal.add(line, set(personal_data_in(whole)))
 
     def conclude(self, file_format: FileFormat, table: Table | None) -> None:
         """Writes the findings, the gravest first. Blocking: comparing texts takes up to some seconds."""
