@@ -67,7 +67,7 @@ _BRINGS: Mapping[JobStatus, LiteralString] = {
     CANCELLED: "finished_at = tunesmith_now(), eta_s = NULL, phase = NULL",
 }
 _FREED: LiteralString = "claim_id = NULL, worker_id = NULL, lease_expires_at = NULL"
-_STARTED: LiteralString = "started_at = COALESCE(attempts.started_at, tunesmith_now())"
+_STARTED: LiteralString = "started_at = COALESCE(started_at, tunesmith_now())"
 _ENDED: LiteralString = """phase = 'ended', outcome = %(outcome)s, ended_at = tunesmith_now(),
       end_step = (SELECT step FROM jobs WHERE id = %(job_id)s), outcome_digest = %(digest)s,
       outcome_reply = %(reply)s"""
@@ -187,5 +187,5 @@ def _attempt(starts: bool, ends: bool) -> LiteralString:
     sets = f"{_STARTED}, {phase}" if starts else phase
     return f"""
   attempt AS (
-    UPDATE attempts SET {sets} FROM job WHERE job_id = job.id AND attempts.epoch = %(attempt_epoch)s
+    UPDATE attempts SET {sets} WHERE job_id = %(job_id)s AND epoch = %(attempt_epoch)s AND EXISTS (SELECT FROM job)
   ),"""
