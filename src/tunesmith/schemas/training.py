@@ -204,7 +204,9 @@ def _epochs(task: Task, method: TrainingMethod, n_examples: int) -> int:
 def _rate(task: Task, method: TrainingMethod, adaptation: Adaptation, parameters: int) -> float:
     full = adaptation is Adaptation.FULL
     if method is TrainingMethod.DPO:
-        rate = 5e-6 if full else 5e-5
+        # 160 pairs, two epochs, smollm2: 5e-5 moved the held-out accuracy from 0.62 to 0.64 in its first epoch, 3e-4 to
+        # 0.76 and in the end to 0.80 (0.10 to 0.26 higher, 95 %). In full a tenth of it, as for answers; not measured.
+        rate = 3e-5 if full else 3e-4
     else:
         rate = {
             Task.CHAT: 5e-5 if full else 5e-4,
