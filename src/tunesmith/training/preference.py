@@ -72,9 +72,7 @@ def pair_rows(base: Base) -> "RowsOf":
 def pair_row(record: Record, tokenizer: PreTrainedTokenizerBase, max_seq_len: int) -> PairRow:
     """The pair as tokens, each side cut to `max_seq_len`. Raises PromptUnsupported."""
     if not isinstance(record, PreferenceRecord):
-        raise PromptUnsupported(
-            f"a {record.kind} record holds no preferred and rejected answer; take method supervised."
-        )
+        raise PromptUnsupported(f"a {record.kind} record holds no pair of answers; take method supervised.")
     read = tuple(replace(message, trained=False) for message in record.prompt)
     preferred, rejected = (
         at_most(max_seq_len, chat_row(ChatRecord(RecordKind.CHAT, (*read, answer), tools=record.tools), tokenizer))
