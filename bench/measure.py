@@ -42,7 +42,8 @@ class Meter:
     """Measures a block: `with Meter({"server": [pid], "client": [os.getpid()]}) as meter: ...`, then `meter.sample`.
 
     A group is the trees of its processes. What belongs to two groups is counted in the one named first, so that a
-    client that started the server comes last.
+    client that started the server comes last. What this process itself spends in the block, to ask and to wait, is
+    nobody else's, whether it belongs to a group or not.
     """
 
     groups: Mapping[str, Sequence[int]]
@@ -50,7 +51,7 @@ class Meter:
 
     def __enter__(self) -> "Meter":
         self._cpu_s = self._used()
-        self._busy_s = machine_busy_s()
+        self._busy_s, self._own_s = machine_busy_s(), time.process_time()
         self._began = time.perf_counter()
         return self
 
@@ -58,7 +59,9 @@ class Meter:
         wall_s = time.perf_counter() - self._began
         used = self._used()
         cpu_s = {name: used[name] - self._cpu_s[name] for name in self.groups}
-        others_s = machine_busy_s() - self._busy_s - sum(cpu_s.values())
+        is_counted = any(os.getpid() in pids for pids in self.groups.values())
+        own_s = 0.0 if is_counted else time.process_time() - self._own_s
+        others_s = machine_busy_s() - self._busy_s - sum(cpu_s.values()) - own_s
         self.sample = Sample(wall_s, cpu_s, max(0.0, others_s) / wall_s)
 
     def _used(self) -> dict[str, float]:

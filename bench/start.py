@@ -6,6 +6,7 @@ embedded PostgreSQL and MLflow's workers included, in which pages that processes
 
 import statistics
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,22 +55,27 @@ def run(*, quick: bool) -> None:
 
 
 def _ours(home: Path) -> Start:
-    busy_s = machine_busy_s()
+    before_s = _not_theirs_s()
     with server(home) as running:
         postmaster = int((home / "postgres" / "postmaster.pid").read_text().split("\n")[0])
-        return _started(busy_s, running.started_in_s, [running.pid, postmaster])
+        return _started(before_s, running.started_in_s, [running.pid, postmaster])
 
 
 def _theirs(home: Path) -> Start:
-    busy_s = machine_busy_s()
+    before_s = _not_theirs_s()
     with mlflow_server(home) as running:
-        return _started(busy_s, running.started_in_s, [running.pid])
+        return _started(before_s, running.started_in_s, [running.pid])
 
 
-def _started(busy_s: float, ready_s: float, pids: list[int]) -> Start:
+def _not_theirs_s() -> float:
+    """CPU seconds of the machine but for this process, which waits and asks."""
+    return machine_busy_s() - time.process_time()
+
+
+def _started(before_s: float, ready_s: float, pids: list[int]) -> Start:
     """Reads the trees at once: all that they used since they began was for the start."""
     cpu_s = tree_cpu_s(pids)
-    others_s = machine_busy_s() - busy_s - cpu_s
+    others_s = _not_theirs_s() - before_s - cpu_s
     family = [member for pid in pids for member in _family(psutil.Process(pid))]
     return Start(
         Sample(ready_s, {"tree": cpu_s}, max(0.0, others_s) / ready_s),

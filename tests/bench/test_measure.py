@@ -3,9 +3,14 @@
 import os
 import subprocess
 import sys
+import time
 
+import psutil
 import pytest
 from bench.measure import Meter, Sample, interleave, ratios, run_to_end, tree_cpu_s, wall
+from bench.mlflow_server import _session_of, end_session
+
+from bench import measure
 
 BURN = "import time; t = time.process_time()\nwhile time.process_time() - t < 0.3: pass"
 
@@ -47,6 +52,28 @@ def test_a_process_in_two_groups_is_counted_in_the_first():
     assert meter.sample.cpu("child") > 0.2
     assert meter.sample.cpu("client") < 0.2
     assert meter.sample.cpu() == pytest.approx(meter.sample.cpu("child") + meter.sample.cpu("client"))
+
+
+def test_what_this_process_spends_is_nobody_elses(monkeypatch):
+    monkeypatch.setattr(measure, "machine_busy_s", lambda: time.process_time() + 5.0)
+    with Meter({"none": []}) as meter:
+        burnt = time.process_time()
+        while time.process_time() - burnt < 0.3:
+            pass
+    assert meter.sample.others_cores < 0.05
+
+
+def test_what_a_server_leaves_behind_in_its_session_is_ended():
+    leaves = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {'import time; time.sleep(60)'!r}])"
+    server = subprocess.Popen([sys.executable, "-c", leaves], start_new_session=True)
+    server.wait()
+    assert sessions_of_all().count(server.pid) == 1
+    end_session(server.pid)
+    assert server.pid not in sessions_of_all()
+
+
+def sessions_of_all() -> list[int | None]:
+    return [_session_of(pid) for pid in psutil.pids()]
 
 
 def test_processes_that_are_gone_count_nothing():
