@@ -56,7 +56,7 @@ def test_json_is_the_object_of_the_api(on_server):
 
 
 def test_the_catalogue_and_the_models_are_listed(on_server):
-    assert "smollm2-135m-instruct\tchat\t135 M" in on_server("models", "catalog").stdout
+    assert "smollm2-135m-instruct\tchat, classification\t135 M" in on_server("models", "catalog").stdout
     assert "protein-mini" in on_server("models", "ls").stdout
 
 

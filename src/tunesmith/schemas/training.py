@@ -212,7 +212,7 @@ def _rate(task: Task, method: TrainingMethod, adaptation: Adaptation, parameters
             Task.CHAT: 5e-5 if full else 5e-4,
             Task.PROTEIN: 1e-3 if full else 3e-3,
             Task.CLASSIFICATION: 2e-4 if full else 1e-3,
-            Task.EMBEDDING: 1e-4 if full else 1e-3,
+            Task.EMBEDDING: 2e-4 if full else 1e-3,
         }[task]
     return rate * min(1.0, math.sqrt(200e6 / parameters))
 
