@@ -70,7 +70,7 @@ RUNS = (
         method=TrainingMethod.DPO,
         base=CHAT,
         adaptation=Adaptation.LORA,
-        hyperparameters={"n_epochs": 1, "batch_size": 8, "learning_rate": 2e-4, "lora_rank": 16, "beta": 0.1},
+        hyperparameters={"n_epochs": 2, "batch_size": 8, "learning_rate": 3e-4, "lora_rank": 16, "beta": 0.1},
         write=data.preferences,
         bars=[Bar("held_out", "preference_accuracy")],
     ),
