@@ -109,3 +109,16 @@ def test_every_form_of_a_url_is_understood(url):
 def test_the_metadata_holds_every_domains_tables():
     migrate.import_tables()
     assert {"projects", "users", "api_keys", "secrets", "engines"} <= set(Base.metadata.tables)
+
+
+async def test_a_connection_serves_transactions_and_lone_statements_in_turn(db):
+    for _ in range(2):
+        with contextlib.suppress(KeyError):
+            async with db.lean() as connection:
+                await connection.execute("INSERT INTO secrets VALUES ('undone', 'x')")
+                raise KeyError
+        async with db.lean(each_alone=True) as connection:
+            await connection.execute("INSERT INTO secrets VALUES (gen_random_uuid()::text, 'x')")
+            assert len(await labels(db)) == 1
+            await connection.execute("DELETE FROM secrets")
+    assert await labels(db) == []

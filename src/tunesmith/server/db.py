@@ -53,7 +53,6 @@ class Database:
             # One plan a statement for the connection's life: planning anew took more than running.
             kwargs={"options": "-c plan_cache_mode=force_generic_plan -c jit=off", "autocommit": True},
             configure=_configure,
-            reset=_reset,
             min_size=1,
             max_size=4,
             timeout=5,
@@ -108,10 +107,12 @@ class Database:
                 await self._lean.open()
             async with self._lean.connection() as connection:
                 seconds = self.clock.offset.total_seconds()
-                if each_alone and not seconds:
+                alone = each_alone and not seconds
+                if connection.autocommit is not alone:  # as the last one left it: a pool that resets takes a task more
+                    await connection.set_autocommit(alone)
+                if alone:
                     yield connection
                     return
-                await connection.set_autocommit(False)
                 async with AsyncExitStack() as stack:
                     if not each_alone:
                         await stack.enter_async_context(connection.pipeline())
@@ -142,11 +143,6 @@ async def _configure(connection: Connection) -> None:
     set_json_loads(orjson.loads, connection)
     # Or each size of number is a type of its own, and a statement is planned for each.
     connection.adapters.register_dumper(int, Int8Dumper)
-
-
-async def _reset(connection: Connection) -> None:
-    if not connection.autocommit:
-        await connection.set_autocommit(True)
 
 
 async def driver(session: AsyncSession) -> Connection:
