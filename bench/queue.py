@@ -145,6 +145,7 @@ def _tell(ours: list[Round], theirs: list[Round], n: int) -> None:
         notes=[
             "Goals: claim and complete at most the peer's and 2.8 ms; a report at most 1.2 ms.",
             "Ours checks keys and the fence and tells events; complete registers a model and stores its figures too.",
+            "All commits wait for the disk but our claim's: one that a crash loses is claimed again, its token void.",
         ],
     )
 

@@ -55,7 +55,7 @@ async def test_staged_bytes_are_kept_for_a_week(server, collect, weights):
     async with state.db.session() as session:
         row = await uploads.create_upload(
             session, job_id="ftjob-1", project_id="proj_a", epoch=1, kind="resume", step=1,
-            manifest=[weights.entry], metrics={}, limit_bytes=10**6,
+            manifest=[weights.entry], metrics={}, answers=[], limit_bytes=10**6,
         )  # fmt: skip
     staging = Staging(state.blobs.store)
     await staging.append(Place(row.id, weights.sha256), 0, stream(b"some"), size_bytes=len(weights.content))

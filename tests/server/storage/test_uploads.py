@@ -23,7 +23,7 @@ def open_upload(server):
         async with server.app.state.db.session() as session:
             row = await uploads.create_upload(
                 session, job_id=job, project_id=project, epoch=epoch, kind=kind, step=step,
-                manifest=[f.entry for f in files], metrics={"loss": 1.0}, limit_bytes=10**6,
+                manifest=[f.entry for f in files], metrics={"loss": 1.0}, answers=[], limit_bytes=10**6,
             )  # fmt: skip
         state = server.app.state
         return row, await uploads.upload_reply(

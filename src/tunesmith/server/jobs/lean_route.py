@@ -24,12 +24,11 @@ class LeanRoute(APIRoute):
         self.app = self._run
 
     def _only_dependency(self) -> tuple[str, LeaseToken | RequireInside]:
-        found = [(d.name, d.call) for d in self.dependant.dependencies]
-        match found:
-            case [(str(name), LeaseToken() | RequireInside() as policy)] if self._takes_texts_alone():
-                return name, policy
-            case _:
-                raise TypeError(f"{self.path} asks for more than its policy, the request and the path: {found}")
+        found: list[tuple[str | None, Any]] = [(d.name, d.call) for d in self.dependant.dependencies]
+        name, policy = found[0] if len(found) == 1 and self._takes_texts_alone() else (None, None)
+        if name is None or not isinstance(policy, LeaseToken | RequireInside):
+            raise TypeError(f"{self.path} asks for more than its policy, the request and the path's texts: {found}")
+        return name, policy
 
     def _takes_texts_alone(self) -> bool:
         d = self.dependant

@@ -4,7 +4,7 @@ import hashlib
 import math
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any, LiteralString, cast
+from typing import Any, LiteralString
 
 from psycopg.errors import UniqueViolation
 from psycopg.rows import dict_row
@@ -42,13 +42,10 @@ COMMITTED = """
 SELECT manifest FROM uploads u WHERE u.id = %(upload_id)s AND u.job_id = jobs.id AND u.epoch = jobs.epoch
   AND u.kind = 'result' AND u.state = 'committed'"""
 
-LOOK = cast(
-    "LiteralString",
-    f"""
+LOOK = f"""
 SELECT {queue.LOCKED}, {origin.COLUMNS}, ({COMMITTED}) AS manifest, ({queue.REPLAY}) AS replay,
   CASE WHEN next_metric > 0 OR resume_step > 0 THEN ({RESULT_ROWS}) END AS csv
-FROM jobs WHERE id = %(job_id)s""",
-)
+FROM jobs WHERE id = %(job_id)s"""
 
 # What was looked at is still so: the lease, the state, the figures that the result file has, and the weights.
 UNCHANGED: LiteralString = f"""

@@ -10,7 +10,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, LiteralString, TypeVar, cast
+from typing import Any, LiteralString, TypeVar
 from uuid import UUID
 
 from psycopg.errors import UniqueViolation
@@ -25,8 +25,6 @@ from tunesmith.server.db import Connection
 from tunesmith.server.events import service as events
 
 Row = TypeVar("Row")
-REPLAY_S = 24 * 3600
-"""How long the call that ended an attempt is answered again."""
 
 # A worker's greeting: whose id it is, and the job that this very claim already holds (its reply was lost).
 GREET = """
@@ -121,10 +119,11 @@ NOTE_COMPLETING = """
 UPDATE jobs SET completing_since = COALESCE(completing_since, tunesmith_now())
 WHERE id = %(job_id)s AND epoch = %(epoch)s AND claim_id = %(claim_id)s"""
 
-REPLAY = f"""
+REPLAY: LiteralString = """
 SELECT outcome_reply FROM attempts
 WHERE job_id = %(job_id)s AND epoch = %(epoch)s AND claim_id = %(claim_id)s AND outcome_digest = %(digest)s
-  AND ended_at > tunesmith_now() - interval '{REPLAY_S} seconds'"""
+  AND ended_at > tunesmith_now() - interval '24 hours'"""
+"""The call that ended an attempt, and what it was answered: it is answered again for a day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,8 +316,9 @@ async def lock(connection: Connection, job_id: str) -> Locked | None:
 
 def locked_in(row: Mapping[str, Any]) -> Locked:
     """The columns LOCKED of a row that may have others too."""
-    columns = {name: row[name] for name in _NAMES}
-    return Locked(**(columns | {"status": JobStatus(row["status"])}))
+    columns: dict[str, Any] = {name: row[name] for name in _NAMES}
+    columns["status"] = JobStatus(columns["status"])
+    return Locked(**columns)
 
 
 async def hold(connection: Connection, token: LeaseToken) -> Locked:
@@ -410,8 +410,7 @@ async def renew_in_order(
         "claim_id": token.claim_id,
         "ttl": dt.timedelta(seconds=ttl_s),
     }
-    statement = cast("LiteralString", RENEW_IN_ORDER.format(parts=parts))
-    row = await (await connection.execute(statement, parameters)).fetchone()
+    row = await (await connection.execute(RENEW_IN_ORDER.format(parts=parts), parameters)).fetchone()
     return Renewed(*row[:5]) if row is not None else None
 
 

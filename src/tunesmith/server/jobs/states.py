@@ -148,7 +148,9 @@ async def _write(
         reply = Jsonb(ended.reply) if ended.reply is not None else None
         parameters |= {"outcome": ended.outcome, "digest": ended.digest, "reply": reply}
     parameters["attempt_epoch"] = ended.epoch if ended is not None else started_epoch
-    cursor = await connection.execute(statement, parameters | along.parameters if along is not None else parameters)
+    if along is not None:
+        parameters.update(along.parameters)
+    cursor = await connection.execute(statement, parameters)
     return along is None or await cursor.fetchone() is not None
 
 
