@@ -8,7 +8,7 @@ gradients, AdamW's two moments, activations of one micro-batch, logits. Needs no
 import math
 from dataclasses import dataclass
 
-from tunesmith.base_models.costs import Costs, ModelShape, activation_bytes, load_costs, speedup
+from tunesmith.base_models.costs import Costs, ModelShape, activation_bytes, load_costs, pace, speedup
 from tunesmith.schemas.shape import Adaptation, Task, TrainingMethod
 from tunesmith.schemas.training import ResolvedHyperparameters
 
@@ -24,6 +24,9 @@ ANSWER_TOKENS = 40
 MOST_ANSWERS_S = 20.0
 PROBE_TOKENS = 28
 """Of training/probes.py."""
+PLAIN_BYTES = 4.0
+"""Of a weight that is not quantised, while a checkpoint is read into it."""
+MOST_PLAIN_BYTES = 2e9
 PADDING = 1.06
 """Padded tokens over real ones, with rows of like length in a batch."""
 ROWS = {TrainingMethod.DPO: 2}
@@ -117,10 +120,21 @@ def micro_batch(work: Workload, machine: Machine) -> int:
 def _memory(work: Workload, machine: Machine, micro: int, costs: Costs) -> dict[str, float]:
     held = _held_parts(work, machine, costs)
     step = _step_bytes(work, machine, micro, costs)
+    if work.adaptation is Adaptation.QLORA and _room_for_plain_base(work, machine):
+        held |= {"the plain base": PLAIN_BYTES * work.shape.parameters}
     score = _score_bytes(work, costs)
     # Batches of ever other lengths leave holes in the heap, which grows towards a share of what a step needs.
     holes = costs.heap_share * (1 - math.exp(-work.steps / costs.heap_steps)) * step
     return held | {"a step": max(step, score), "heap": 0.1 * step if machine.on_gpu else holes}
+
+
+def _room_for_plain_base(work: Workload, machine: Machine) -> bool:
+    """The last scores are taken on the base as it is served, where that fits beside the run: training/as_served.py.
+
+    The run does without where it does not fit, so a large base is not counted as needed.
+    """
+    plain = PLAIN_BYTES * work.shape.parameters
+    return plain < min(MOST_PLAIN_BYTES, machine.deciding_bytes / 2)
 
 
 def _held(work: Workload, machine: Machine, costs: Costs) -> float:
@@ -149,8 +163,10 @@ def trainable_parameters(work: Workload) -> float:
 
 
 def _step_bytes(work: Workload, machine: Machine, micro: int, costs: Costs) -> float:
-    rows = micro * ROWS.get(work.method, 1)
-    tokens = rows * work.longest_tokens
+    tokens = micro * ROWS.get(work.method, 1) * float(work.longest_tokens)
+    if work.task is Task.EMBEDDING:
+        # Two texts a record, each column padded to its own longest, and few batches hold the longest of all.
+        tokens = micro * (work.longest_tokens + work.mean_tokens) / 2
     each = activation_bytes(work.shape, work.adaptation)
     kept = each * work.shape.elements
     if machine.on_gpu and work.shape.parameters > RECOMPUTE_ABOVE:
@@ -176,6 +192,8 @@ def _time(work: Workload, machine: Machine, costs: Costs) -> dict[str, float]:
     # Before, at each epoch's end, and once more where the last look was at weights that are not those served.
     looks = 1 + epochs + (work.adaptation is not Adaptation.LORA) if work.n_held_out else 0
     evaluated = looks * work.n_held_out * work.mean_tokens
+    if work.task is Task.EMBEDDING:
+        evaluated += looks * work.n_train * work.mean_tokens / 2  # texts of the training records are searched too
     if work.method is TrainingMethod.DPO:
         evaluated += (work.n_train + work.n_held_out) * work.mean_tokens  # what the base gives each answer, once
     billions = work.shape.parameters / 1e9
@@ -200,7 +218,7 @@ def _seconds(work: Workload, machine: Machine, tokens: float, *, forward_only: b
         return flops / gpu_flops(machine.gpu or "")
     elements_per_s = costs.forward_elements_per_s if forward_only else adapted.cpu_elements_per_s
     seconds = flops / costs.cpu_flops + passes * work.shape.elements / elements_per_s
-    return seconds / speedup(machine.cpu_count)
+    return pace(work.shape) * seconds / speedup(machine.cpu_count)
 
 
 def _answers_s(work: Workload, machine: Machine, costs: Costs) -> float:

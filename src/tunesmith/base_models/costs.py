@@ -104,6 +104,7 @@ class Costs:
     bounds: dict[str, float]
     text: TextCosts
     activation_bytes: dict[str, float]
+    pace: dict[str, float]
     adaptations: dict[Adaptation, AdaptationCosts]
     gpus: list[GpuClass]
     recorded: list[RecordedError]
@@ -170,6 +171,12 @@ def activation_bytes(shape: ModelShape, adaptation: Adaptation) -> float:
     costs = load_costs()
     kept = costs.activation_bytes.get(shape.architecture, costs.activation_bytes["other"])
     return kept + costs.adaptations[adaptation].adapter_bytes
+
+
+def pace(shape: ModelShape) -> float:
+    """Seconds on a CPU for one of the calculated ones."""
+    costs = load_costs()
+    return costs.pace.get(shape.architecture, costs.pace["other"])
 
 
 def speedup(cores: int) -> float:

@@ -196,7 +196,7 @@ def _epochs(task: Task, method: TrainingMethod, n_examples: int) -> int:
         case Task.CLASSIFICATION:
             return 10 if n_examples < 100 else 5 if n_examples < 500 else 3 if n_examples < 5000 else 2
         case Task.EMBEDDING:
-            return 4 if n_examples < 500 else 2 if n_examples < 2000 else 1
+            return 4 if n_examples < 500 else 2 if n_examples < 5000 else 1
         case Task.CHAT:
             return 6 if n_examples < 50 else 3 if n_examples < 300 else 2 if n_examples < 2000 else 1
 

@@ -126,7 +126,11 @@ def _tokenizer_of(entry: BaseModelEntry, models_dir: Path) -> Tokenizer | None:
 
 @lru_cache(maxsize=8)
 def _load_tokenizer(path: Path, _changed_at: int) -> Tokenizer:
-    return Tokenizer.from_file(str(path))
+    tokenizer = Tokenizer.from_file(str(path))
+    # Some files pad and cut to a fixed length by themselves, which training turns off.
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return tokenizer
 
 
 def _workload(draft: Draft, report: FileReport, counted: _Counted, shape: ModelShape) -> Workload:
