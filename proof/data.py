@@ -44,7 +44,7 @@ def preferences(folder: Path, quick: bool) -> Files:
 def pairs(folder: Path, quick: bool) -> Files:
     """A sentence and the name and signature that it documents, of all pairs; whole modules held out."""
     train, held_out = documentation.search_pairs()
-    return _both(folder, *(_some(part, 160) if quick else part for part in (train, held_out)))
+    return _both(folder, *((_some(train, 640), _some(held_out, 320)) if quick else (train, held_out)))
 
 
 def labelled(folder: Path, quick: bool) -> Files:

@@ -90,7 +90,7 @@ RUNS = (
         adaptation=Adaptation.FULL,
         hyperparameters={"n_epochs": 2, "batch_size": 64, "learning_rate": 2e-4},
         write=data.pairs,
-        quick={"n_epochs": 1, "batch_size": 16},
+        quick={"n_epochs": 1, "batch_size": 32},
         bars=[Bar("held_out", "ndcg_at_10", 0.110, source="0.560 to 0.670")],
     ),
     Run(

@@ -33,8 +33,9 @@ def test_the_ready_line_stands_alone_and_sigterm_leaves_nothing(start_up, gone):
     assert up.line() == f"ready http://127.0.0.1:{up.port}"
     assert answers(up)
     assert (up.data_dir / "admin.key").stat().st_mode & 0o777 == 0o600
+    # Workers and engine start after the ready line.
+    until(lambda: {"server", "worker", "engine"} <= {word for process in up.family() for word in _words(process)})
     family = up.family()
-    assert {"server", "worker", "engine"} <= {word for process in family for word in _words(process)}
     code, rest = up.stop()
     assert (code, rest) == (0, "")
     assert gone(family)
