@@ -39,9 +39,11 @@ def show_checkup(cli: Cli, checkup: "Checkup") -> None:
         cli.print("Lengths in tokens:")
         for line in _bars(checkup.token_lengths):
             cli.print(line)
-    for record in checkup.first_batch[:SHOWN]:
-        cli.print("The first batch, trained tokens in [[brackets]]:")
-        cli.print(_bracketed(record))
+    shown = checkup.first_batch[:SHOWN]
+    if shown:
+        cli.print("How the first batch begins, what is trained in [[brackets]]:")
+    for record in shown:
+        cli.print(f"- {_bracketed(record)}")
 
 
 def show_checkpoint(cli: Cli, checkpoint: "JobCheckpoint") -> None:

@@ -69,4 +69,5 @@ def _basis(basis: "EstimateBasis") -> str:
         return "calculated; no measured run of this kind is recorded"
     memory = max(abs(each.memory_percent) for each in errors)
     time = max(abs(each.time_percent) for each in errors)
-    return f"calculated; in {len(errors)} measured runs memory was off by at most {memory:.0f} %, time by {time:.0f} %"
+    runs = "1 measured run" if len(errors) == 1 else f"{len(errors)} measured runs"
+    return f"calculated; in {runs} memory was off by at most {memory:.0f} %, time by {time:.0f} %"
