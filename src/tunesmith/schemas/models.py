@@ -79,6 +79,11 @@ class BaseModelEntry(Frozen):
     """Other names that mean the same weights."""
     note: str = ""
 
+    @property
+    def reads_sequences(self) -> bool:
+        """Whether it reads protein sequences, not text: those that write them, and ESM's."""
+        return Task.PROTEIN in self.tasks or self.prompt_format != "text" or self.architecture == "esm"
+
 
 class Model(Shape):
     """OpenAI's Model object with what the catalogue or the registry adds."""

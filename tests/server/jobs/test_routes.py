@@ -53,6 +53,7 @@ async def test_both_places_of_hyperparameters_are_taken(remote):
         ({"model": "gpt-9"}, "model", "model_not_found", "Model gpt-9 is not available for fine-tuning or does"),
         ({"model": "ft:protein-mini:ada::nope"}, "model", "model_not_found", "does not exist"),
         ({"model": "smollm2-135m-instruct"}, "model", "invalid_value", "task 'protein'"),
+        ({"model": "all-minilm-l6-v2"}, "model", "invalid_value", "holds protein sequences"),
         ({"method": {"type": "dpo", "dpo": {}}}, "method.type", "invalid_value", "Use 'supervised'"),
         ({"method": {"type": "reinforcement"}}, "method.type", "unsupported_parameter", "Use 'supervised'"),
         ({"integrations": [{"type": "wandb"}]}, "integrations", "unsupported_parameter", "Leave it out"),

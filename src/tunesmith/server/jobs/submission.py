@@ -177,7 +177,22 @@ def _task(wanted: Task | None, training: FileRow, entry: BaseModelEntry) -> Task
             "GET /v1/models/catalog lists the tasks of each base.",
             param="model",
         )
+    _refuse_another_language(training, entry)
     return task
+
+
+def _refuse_another_language(training: FileRow, entry: BaseModelEntry) -> None:
+    """A base of texts would take residues for odd words, and one of proteins words for residues."""
+    if training.kind is None:
+        return
+    holds_sequences = RecordKind(training.kind) in (RecordKind.SEQUENCE, RecordKind.LABELLED_SEQUENCE)
+    if holds_sequences is not entry.reads_sequences:
+        what, reads = ("protein sequences", "text") if holds_sequences else ("texts", "protein sequences")
+        raise SpecInvalid(
+            f"The file {training.id} holds {what}, and the model {entry.key} reads {reads}. Choose another model "
+            "(GET /v1/models/catalog) or another file.",
+            param="model",
+        )
 
 
 def _usual_adaptation(task: Task) -> Adaptation:
