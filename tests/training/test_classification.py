@@ -3,6 +3,7 @@
 import json
 import random
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,14 @@ from peft import PeftModel
 from safetensors.torch import load_file
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from tunesmith.base_models.load import load_classifier
+from tunesmith.base_models.load import HEADS, load_classifier, load_tokenizer
 from tunesmith.base_models.weights import check_folder
 from tunesmith.schemas.errors import RecordInvalid, SpecInvalid
 from tunesmith.schemas.models import BaseModelEntry, FolderSource
-from tunesmith.schemas.training import TrainingResult, TrainingSpec
+from tunesmith.schemas.shape import Adaptation, Task
+from tunesmith.schemas.training import Hyperparameters, TrainingResult, TrainingSpec, resolve
+from tunesmith.training.adapters import prepare
+from tunesmith.training.base_model import Base, Form, Precision
 from tunesmith.training.progress import ProgressLog
 from tunesmith.training.run import run_job
 from tunesmith.training.stopping import Stopped, StopSwitch
@@ -122,6 +126,23 @@ def test_several_labels_a_record_with_an_adapter_whose_head_is_saved(
         with torch.inference_mode():
             chances = model(input_ids=torch.tensor([probe.prompt_ids])).logits[0].sigmoid()
         assert probe.probabilities == pytest.approx(dict(zip(told["labels"], chances.tolist(), strict=True)), abs=1e-5)
+
+
+def test_a_head_beside_an_adapter_learns_in_float32_though_its_body_is_bfloat16(bert: BaseModelEntry) -> None:
+    assert isinstance(bert.source, FolderSource)
+    folder = Path(bert.source.path)
+    load = partial(load_classifier, labels=["a", "b"], multi_label=False, pad_id=0)
+    form = Form(load, peft_task="SEQ_CLS", head=HEADS)
+    precision = Precision(torch.device("cpu"), torch.bfloat16, autocast=True)
+    base = Base(bert, folder, load_tokenizer(folder), precision, None, form)
+    numbers = resolve(
+        Hyperparameters(), task=Task.CLASSIFICATION, adaptation=Adaptation.LORA, n_examples=9, context=9, parameters=9
+    )
+    model = prepare(base, Adaptation.LORA, numbers)
+    trained = {name: p.dtype for name, p in model.named_parameters() if p.requires_grad}
+    assert any("modules_to_save" in name for name in trained)
+    assert set(trained.values()) == {torch.float32}
+    assert any(p.dtype is torch.bfloat16 for p in model.parameters())
 
 
 @pytest.mark.parametrize("adaptation", ["full", "lora"])

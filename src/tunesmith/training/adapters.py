@@ -54,6 +54,7 @@ def prepare(base: Base, adaptation: Adaptation, numbers: ResolvedHyperparameters
     if isinstance(model, PeftModel):
         model.peft_config["default"].base_model_name_or_path = _public_name(base)
         _check_count(base, model)
+        _train_in_float32(model)
     else:
         model.requires_grad_(True)
     return model
@@ -174,12 +175,6 @@ def _train_in_float32(model: nn.Module) -> None:
     for parameter in model.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.float()
-
-
-def _freeze_unused(base: Base, model: nn.Module) -> None:
-    for name, parameter in model.named_parameters():
-        if any(part in base.form.unused for part in name.split(".")):
-            parameter.requires_grad_(False)
 
 
 def _in_stored_type(model: PreTrainedModel, base: Base) -> dict[str, torch.Tensor]:
