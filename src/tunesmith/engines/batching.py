@@ -5,23 +5,19 @@ the next one: under load requests share batches, and a lone one never waits for 
 """
 
 import bisect
-import queue
-import threading
 from collections import deque
-from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import structlog
 import torch
 
-from tunesmith.schemas.errors import Internal, TunesmithError, Unavailable
+from tunesmith.engines.forward_thread import ForwardThread
+from tunesmith.schemas.errors import Internal, TunesmithError
 
 log = structlog.get_logger()
 BATCH_TOKENS = 4096
 """Tokens of a batch, padding included."""
-UNLOADED = "The model was unloaded while it answered. Send the request again."
-Result = TypeVar("Result")
 
 
 class Lane(Protocol):
@@ -76,76 +72,35 @@ class EncodeRun:
             self.future.set_exception(error)
 
 
-class EncodeLoop:
-    """The thread that owns an encoder's forward passes."""
+class EncodeLoop(ForwardThread[EncodeRun]):
+    """An encoder's thread. A run's future has the result when its last batch is computed; cancelling it drops what
+    waits."""
 
     def __init__(self, name: str, *, threads: int, max_rows: int) -> None:
-        self._threads = threads
         self._max_rows = max_rows
-        self._inbox: queue.SimpleQueue[EncodeRun | Callable[[], None] | None] = queue.SimpleQueue()
         self._runs: deque[EncodeRun] = deque()
-        self._closing = False
-        self._thread = threading.Thread(target=self._run, name=f"encode {name}", daemon=True)
-        self._thread.start()
+        super().__init__(f"encode {name}", threads=threads)
 
     @property
     def active_rows(self) -> int:
         """Rows that wait for their batch."""
         return sum(run.n_waiting for run in list(self._runs))
 
-    def submit(self, run: EncodeRun) -> None:
-        """The run's future has the result when its last batch is computed; cancelling it drops what waits."""
-        if self._closing:
-            run.fail(Unavailable(UNLOADED))
-        self._inbox.put(run)
+    @property
+    def _idle(self) -> bool:
+        return not self._runs
 
-    def between_steps(self, action: Callable[[], Result]) -> Future[Result]:
-        """Runs `action` on the thread when no forward pass is going on."""
-        future: Future[Result] = Future()
+    def _accept(self, run: EncodeRun) -> None:
+        self._runs.append(run)
 
-        def act() -> None:
-            try:
-                future.set_result(action())
-            except Exception as e:  # noqa: BLE001  carried to the caller by the future
-                future.set_exception(e)
-
-        self._inbox.put(act)
-        return future
-
-    def close(self, timeout_s: float = 5.0) -> None:
-        """Fails what waits and ends the thread after its current batch."""
-        self._closing = True
-        self._inbox.put(None)
-        self._thread.join(timeout_s)
-
-    def _run(self) -> None:
-        torch.set_num_threads(self._threads)  # OpenMP keeps the number per thread
-        with torch.inference_mode():
-            while not self._closing:
-                self._take_in()
-                if self._runs:
-                    self._advance(next_batch(self._runs, max_rows=self._max_rows))
-        self._drain()
-        for run in self._runs:
-            run.fail(Unavailable(UNLOADED))
-        self._runs.clear()
-
-    def _take_in(self) -> None:
-        """Receives what came in, sleeping while there is nothing to do; forgets runs that ended or were cancelled."""
-        if not self._runs:
-            self._receive(self._inbox.get())
-        self._drain()
+    def _step(self) -> None:
         self._runs = deque(run for run in self._runs if run.n_waiting and not run.future.cancelled())
+        if self._runs:
+            self._advance(next_batch(self._runs, max_rows=self._max_rows))
 
-    def _drain(self) -> None:
-        while not self._inbox.empty():
-            self._receive(self._inbox.get())
-
-    def _receive(self, message: EncodeRun | Callable[[], None] | None) -> None:
-        if isinstance(message, EncodeRun):
-            self._runs.append(message)
-        elif message is not None:
-            message()
+    def _abandon(self) -> list[EncodeRun]:
+        runs, self._runs = list(self._runs), deque()
+        return runs
 
     def _advance(self, batch: list[tuple[EncodeRun, int]]) -> None:
         lane = batch[0][0].lane

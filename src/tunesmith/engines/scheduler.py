@@ -5,28 +5,24 @@ A long prompt is read in slices, so that it does not hold up those who are alrea
 """
 
 import asyncio
-import queue
-import threading
 from collections import deque
-from collections.abc import AsyncIterator, Callable
-from concurrent.futures import Future
-from typing import Protocol, TypeVar
+from collections.abc import AsyncIterator
+from typing import Protocol
 
 import structlog
 import torch
 from transformers import Cache, DynamicCache
 
 from tunesmith.engines.base import Alternatives, Decoding, Finish, PromptScores, Step, Token
+from tunesmith.engines.forward_thread import ForwardThread
 from tunesmith.engines.sampling import Sampler, likeliest
-from tunesmith.schemas.errors import Internal, TunesmithError, Unavailable
+from tunesmith.schemas.errors import Internal, TunesmithError
 
 log = structlog.get_logger()
 PROMPT_SLICE = 512
 """Prompt tokens read in one step."""
 SCORED_SLICE = 64
 """The same where every position's logits are wanted: a slice of them is (64, V) float32."""
-UNLOADED = "The model was unloaded while it answered. Send the request again."
-Result = TypeVar("Result")
 
 
 class Weights(Protocol):
@@ -105,65 +101,42 @@ class Batch:
         return [] if self.run.cancelled else [row for row in self.rows if row not in self.run.ended]
 
 
-class DecodeLoop:
-    """The thread that owns a model's forward passes."""
+class DecodeLoop(ForwardThread[DecodeRun]):
+    """A base's thread."""
 
     def __init__(self, name: str, weights: Weights, *, threads: int, max_rows: int) -> None:
         self._weights = weights
-        self._threads = threads
         self._max_rows = max_rows
-        self._inbox: queue.SimpleQueue[DecodeRun | Callable[[], None] | None] = queue.SimpleQueue()
         self._active: list[Batch] = []
         self._waiting: deque[tuple[DecodeRun, int]] = deque()
-        self._closing = False
-        self._thread = threading.Thread(target=self._run, name=f"decode {name}", daemon=True)
-        self._thread.start()
+        super().__init__(f"decode {name}", threads=threads)
 
     @property
     def active_rows(self) -> int:
         """Sequences that are being continued now."""
         return sum(len(batch.rows) for batch in self._active)
 
-    def submit(self, run: DecodeRun) -> None:
-        """Begins the run as soon as there is room for its rows."""
-        if self._closing:
-            run.fail(Unavailable(UNLOADED))
-        self._inbox.put(run)
+    @property
+    def _idle(self) -> bool:
+        return not self._active and not self._waiting
 
-    def between_steps(self, action: Callable[[], Result]) -> Future[Result]:
-        """Runs `action` on the thread when no forward pass is going on."""
-        future: Future[Result] = Future()
+    def _accept(self, run: DecodeRun) -> None:
+        self._waiting.extend((run, i) for i in range(len(run.prompts)))
 
-        def act() -> None:
-            try:
-                future.set_result(action())
-            except Exception as e:  # noqa: BLE001  carried to the caller by the future
-                future.set_exception(e)
+    def _step(self) -> None:
+        """Starts what there is room for, then a token, or a slice of its prompt, for each that is active."""
+        self._start_waiting()
+        for batch in list(self._active):
+            self._advance_or_fail(batch)
+            self._drain()
 
-        self._inbox.put(act)
-        return future
+    def _abandon(self) -> list[DecodeRun]:
+        runs = {id(r): r for r in [*(b.run for b in self._active), *(r for r, _ in self._waiting)]}
+        self._active.clear()
+        self._waiting.clear()
+        return list(runs.values())
 
-    def close(self, timeout_s: float = 5.0) -> None:
-        """Fails what is running and ends the thread after its current step."""
-        self._closing = True
-        self._inbox.put(None)
-        self._thread.join(timeout_s)
-
-    def _run(self) -> None:
-        torch.set_num_threads(self._threads)  # OpenMP keeps the number per thread
-        with torch.inference_mode():
-            while not self._closing:
-                self._take_in()
-                for batch in list(self._active):
-                    self._advance_or_fail(batch)
-                    self._drain()
-        self._fail_all()
-
-    def _take_in(self) -> None:
-        """Receives what came in, sleeping while there is nothing to do, and starts what there is room for."""
-        if not self._active and not self._waiting:
-            self._receive(self._inbox.get())
-        self._drain()
+    def _start_waiting(self) -> None:
         while self._waiting:
             run, prompt = self._waiting[0]
             if self._active and self.active_rows + run.decoding.n > self._max_rows:
@@ -177,16 +150,6 @@ class DecodeLoop:
             self._active.append(Batch(run, prompt, self._weights.new_cache()))
         except Exception as e:  # noqa: BLE001  as in _advance_or_fail
             self._fail(run, e)
-
-    def _drain(self) -> None:
-        while not self._inbox.empty():
-            self._receive(self._inbox.get())
-
-    def _receive(self, message: DecodeRun | Callable[[], None] | None) -> None:
-        if isinstance(message, DecodeRun):
-            self._waiting.extend((message, i) for i in range(len(message.prompts)))
-        elif message is not None:
-            message()
 
     def _advance_or_fail(self, batch: Batch) -> None:
         try:
@@ -247,13 +210,6 @@ class DecodeLoop:
             batch.cache.batch_select_indices(torch.tensor(places))
             batch.sampler.keep(places)
             batch.last = batch.last[places]
-
-    def _fail_all(self) -> None:
-        self._drain()
-        for run in {id(r): r for r in [*(b.run for b in self._active), *(r for r, _ in self._waiting)]}.values():
-            run.fail(Unavailable(UNLOADED))
-        self._active.clear()
-        self._waiting.clear()
 
 
 def _next_tokens(batch: Batch, logits: torch.Tensor) -> list[Token]:
