@@ -35,8 +35,10 @@ def _judge(bar: Bar, found: Comparison | None) -> Judged:
         return Judged(bar, found, "the verdict is better where nothing general was learned" if _better(found) else "")
     if not _better(found):
         return Judged(bar, found, f"the verdict is {found.verdict}")
-    gain = gain_of(found)
-    short = f"the gain is {gain:.3f}, and {bar.gain:.3f} was measured before" if gain < bar.gain else ""
+    gain, most = gain_of(found), most_of(found)
+    told = f"{gain:.3f} (at most {most:.3f}, 95 %)" if bar.within == "interval" else f"{gain:.3f}"
+    reached = most if bar.within == "interval" else gain
+    short = f"the gain is {told}, and {bar.gain:.3f} was measured before" if reached < bar.gain else ""
     return Judged(bar, found, short)
 
 
@@ -44,6 +46,11 @@ def gain_of(found: Comparison) -> float:
     """How much better, in the metric's own direction; negative: worse."""
     change = found.after.value - found.before.value
     return change if found.higher_is_better else -change
+
+
+def most_of(found: Comparison) -> float:
+    """The far end of the gain's 95 % interval."""
+    return found.difference.high if found.higher_is_better else -found.difference.low
 
 
 def _better(found: Comparison) -> bool:

@@ -25,6 +25,8 @@ class Bar:
     """At least this much better, in the metric's own direction; 0 where no figure was measured."""
     verdict: Literal["better", "not better", "any"] = "better"
     """`better` asks for an interval of the difference that excludes zero; `any` only for the comparison."""
+    within: Literal["value", "interval"] = "value"
+    """Whether the gain itself must reach the bar, or its 95 % interval where few other records were held out then."""
     source: str = "no figure was measured before"
 
 
@@ -112,11 +114,11 @@ RUNS = (
         task=Task.PROTEIN,
         base=PROTEIN,
         adaptation=Adaptation.LORA,
-        hyperparameters={"n_epochs": 6, "batch_size": 16, "learning_rate": 3e-3, "lora_rank": 16},
+        hyperparameters={"n_epochs": 10, "batch_size": 16, "learning_rate": 3e-3, "lora_rank": 16},
         write=LACTATE,
         validation_split=LACTATE_SHARE,
         bars=[
-            Bar("random", "perplexity", source="17.23 (17.00-17.43) to 7.05 (6.17-8.07)"),
+            Bar("random", "perplexity", 10.18, source="17.23 (17.00-17.43) to 7.05 (6.17-8.07)"),
             Bar("clusters", "perplexity", 2.43, source="16.18 (16.02-16.35) to 13.75 (12.74-14.85)"),
         ],
     ),
@@ -125,7 +127,7 @@ RUNS = (
         task=Task.PROTEIN,
         base=PROTEIN,
         adaptation=Adaptation.QLORA,
-        hyperparameters={"n_epochs": 6, "batch_size": 16, "learning_rate": 3e-3, "lora_rank": 16},
+        hyperparameters={"n_epochs": 10, "batch_size": 16, "learning_rate": 3e-3, "lora_rank": 16},
         write=LACTATE,
         validation_split=LACTATE_SHARE,
         bars=[Bar("random", "perplexity"), Bar("clusters", "perplexity")],
@@ -135,11 +137,12 @@ RUNS = (
         task=Task.PROTEIN,
         base=PROTEIN,
         adaptation=Adaptation.FULL,
-        hyperparameters={"n_epochs": 6, "batch_size": 16, "learning_rate": 1e-3, "warmup_steps": 20},
+        hyperparameters={"n_epochs": 10, "batch_size": 16, "learning_rate": 1e-3, "warmup_steps": 20},
         write=LACTATE,
         validation_split=LACTATE_SHARE,
         bars=[
-            Bar("random", "perplexity", source="17.23 (17.00-17.43) to 3.64 (2.82-4.71)"),
+            # 32 sequences are held out here and 19 other ones were then; either interval is wide.
+            Bar("random", "perplexity", 13.59, within="interval", source="17.23 (17.00-17.43) to 3.64 (2.82-4.71)"),
             Bar("clusters", "perplexity", 3.28, source="16.18 (16.02-16.35) to 12.90 (11.28-14.70)"),
         ],
     ),

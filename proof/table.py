@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from proof.outcome import Outcome
+from proof.runs import Bar
 from tunesmith.schemas.models import Comparison, Estimate
 
 COLUMNS = (
@@ -57,7 +58,7 @@ def _rows(outcome: Outcome) -> Iterable[tuple[str, ...]]:
             _estimate(found, found.before) if found else "",
             _estimate(found, found.after) if found else "",
             f"{found.difference.low:+.3f} to {found.difference.high:+.3f}" if found else "",
-            _bar(judged.bar.verdict, judged.bar.gain),
+            _bar(judged.bar),
             str(outcome.seed) if i == 0 else "",
             *(costs if i == 0 else [""] * 4),
             "passed" if judged.passed else f"FAILED: {judged.fault}",
@@ -81,8 +82,9 @@ def _estimate(found: Comparison, figure: Estimate) -> str:
     return f"{figure.value:.{digits}f} ({figure.low:.{digits}f}-{figure.high:.{digits}f})"
 
 
-def _bar(verdict: str, gain: float) -> str:
-    return f"{verdict} by {gain:.3g}" if gain else verdict
+def _bar(bar: Bar) -> str:
+    within = " within 95 %" if bar.within == "interval" else ""
+    return f"{bar.verdict} by {bar.gain:.3g}{within}" if bar.gain else bar.verdict
 
 
 def _markdown(rows: Sequence[Sequence[str]]) -> Iterable[str]:

@@ -20,6 +20,13 @@ def test_a_gain_must_be_sure_and_as_large_as_was_measured(comparison, after, ver
     assert judged.passed is not bool(fault)
 
 
+@pytest.mark.parametrize(("gain", "fault"), [(1.25, ""), (1.36, "the gain is 1.200 (at most 1.300, 95 %)")])
+def test_a_bar_of_few_other_records_must_lie_within_the_interval(comparison, gain, fault):
+    (judged,) = judge([Bar("held_out", "loss", gain, within="interval")], [comparison(3.6, 2.4)])
+    assert judged.fault.startswith(fault)
+    assert judged.passed is not bool(fault)
+
+
 def test_gains_count_in_the_metrics_own_direction(comparison):
     assert gain_of(comparison(0.2, 0.8, metric="accuracy", higher_is_better=True)) == pytest.approx(0.6)
     assert gain_of(comparison(3.0, 2.0)) == pytest.approx(1.0)

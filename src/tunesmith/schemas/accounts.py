@@ -1,9 +1,9 @@
-"""People, projects and keys."""
+"""People, projects, keys, and signing in to the page."""
 
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
 from tunesmith.schemas.shape import Shape
 
@@ -15,13 +15,33 @@ class KeyKind(StrEnum):
     ADMIN = "admin"
 
 
+class Scope(StrEnum):
+    """What a restricted key may do; a key without scopes may do all that its kind may."""
+
+    READ = "read"
+    """Look at everything of the project."""
+    TRAIN = "train"
+    """Upload and change data, start and stop jobs, delete models."""
+    INFER = "infer"
+    """Call models."""
+    MANAGE = "manage"
+    """Make and revoke keys, projects and sign-in links."""
+
+
+Slug = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+
+
 class KeyCreate(Shape):
-    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "notebook", "expires_in_s": 2592000}]})
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"name": "notebook", "scopes": ["read", "infer"], "expires_in_s": 2592000}]}
+    )
 
     name: str = Field(min_length=1, max_length=64)
     kind: KeyKind = KeyKind.USER
-    user: str | None = Field(default=None, pattern=r"^[A-Za-z0-9._-]{1,64}$")
+    user: Slug | None = None
     """Admin only: the user (and project of the same name) the key is for; made if new."""
+    scopes: list[Scope] | None = Field(default=None, min_length=1, max_length=4)
+    """What the key may do; None: all that its kind may."""
     expires_in_s: int | None = Field(default=None, ge=60, le=100 * 366 * 24 * 3600)
 
 
@@ -32,6 +52,7 @@ class ApiKey(Shape):
     object: Literal["api_key"] = "api_key"
     name: str
     kind: KeyKind
+    scopes: list[Scope] | None = None
     prefix: str
     user: str
     project: str
@@ -45,3 +66,69 @@ class CreatedKey(ApiKey):
     """The only answer that carries the key."""
 
     key: str
+
+
+class ProjectCreate(Shape):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "support-bot"}]})
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")
+    """Lower case, and ORG in the names of its models: it stays."""
+
+
+class Project(Shape):
+    """What rows belong to. A request is about the key's project; a signed-in person's names another one of theirs by
+    the header `OpenAI-Project`."""
+
+    id: str
+    object: Literal["project"] = "project"
+    name: str
+    created_at: int
+
+
+class SignInLinkCreate(Shape):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"user": "bea"}]})
+
+    user: Slug | None = None
+    """Admin only: whom the link signs in; made with a project of the same name if new. None: the caller."""
+    expires_in_s: int = Field(default=900, ge=60, le=7 * 24 * 3600)
+
+
+class SignInLink(Shape):
+    """A link that signs one browser in, once."""
+
+    id: str
+    object: Literal["sign_in_link"] = "sign_in_link"
+    user: str
+    url: str
+    """The token stands behind #, so that no server or proxy writes it into its log."""
+    expires_at: int
+
+
+class SessionCreate(Shape):
+    """Exactly one of the two: the token of a sign-in link, or a live user or admin key."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"token": "tsl_..."}]})
+
+    token: str | None = Field(default=None, max_length=128)
+    key: str | None = Field(default=None, max_length=128)
+
+    @model_validator(mode="after")
+    def _one(self) -> "SessionCreate":
+        if (self.token is None) == (self.key is None):
+            raise ValueError("send either the token of a sign-in link or a key")
+        return self
+
+
+class Session(Shape):
+    """Who is signed in, by a cookie that scripts cannot read."""
+
+    object: Literal["session"] = "session"
+    user: str
+    role: Literal["admin", "member"]
+    """An admin sees every project."""
+    project: Project
+    """The one that requests are about unless they name another."""
+    projects: list[Project]
+    """Those that the person may name."""
+    signed_in_at: int
+    expires_at: int

@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from tunesmith.schemas.fixes import Fix
 from tunesmith.schemas.records import RecordKind
 from tunesmith.schemas.shape import Sha256, Shape
 
@@ -55,6 +56,8 @@ class Finding(Shape):
     fix: str
     lines: list[int] = Field(default_factory=list[int], max_length=20)
     """The first lines (or records) it concerns."""
+    repairs: list[Fix] = Field(default_factory=list[Fix])
+    """What POST /v1/datasets/{id}/versions can do about it."""
 
 
 class Histogram(Shape):
@@ -100,6 +103,16 @@ class LengthSummary(Shape):
     total: int
 
 
+class ColumnRole(Shape):
+    """A column of a table, or a key of JSON lines, with what it was taken for."""
+
+    name: str
+    role: str | None
+    """The key of a record that it fills: text, label, prompt, completion, messages, anchor ...; None: not used."""
+    examples: list[str] = Field(default_factory=list[str], max_length=3)
+    """The first values, cut at 80 characters."""
+
+
 class FileReport(Shape):
     """What the line checks found while the file streamed in.
 
@@ -124,6 +137,10 @@ class FileReport(Shape):
     """Records by label, the most frequent hundred."""
     columns: list[str] | None = None
     """Of a table: its columns in order."""
+    roles: list[ColumnRole] = Field(default_factory=list[ColumnRole])
+    """Columns of a table, or keys of the first JSON lines, with what they were taken for."""
+    possible_roles: list[str] = Field(default_factory=list[str])
+    """What SetColumns can make of them."""
     findings: list[Finding] = Field(default_factory=list[Finding])
 
 

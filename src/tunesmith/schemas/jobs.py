@@ -5,8 +5,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, field_validator
 
+from tunesmith.schemas.models import Metric
 from tunesmith.schemas.shape import Adaptation, Auto, Shape, Task, TrainingMethod
 from tunesmith.schemas.training import CheckpointAnswer, Hyperparameters
+from tunesmith.schemas.versions import DatasetRef
 
 
 class JobStatus(StrEnum):
@@ -23,6 +25,15 @@ class JobStatus(StrEnum):
         return self in (JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED)
 
 
+class Priority(StrEnum):
+    """Which waiting job goes first; within one priority the oldest does."""
+
+    LOW = "low"
+    NORMAL = "normal"
+    HIGH = "high"
+
+
+Name = Annotated[str, Field(min_length=1, max_length=120)]
 Metadata = dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=512)]]
 
 
@@ -73,6 +84,11 @@ class JobCreate(Shape):
     hyperparameters: Hyperparameters | None = None
     """The deprecated place; still what several clients send."""
     integrations: list[Any] | None = None
+    name: Name | None = None
+    """What a person calls the job; shown in lists, and part of nothing."""
+    priority: Priority = Priority.NORMAL
+    project: str | None = Field(default=None, max_length=64)
+    """The project that the job belongs to, of those that the caller may act in; else the request's."""
     task: Task | None = None
     adaptation: Adaptation | None = None
     """LoRA unless told; embedding models and classifiers, being small, are trained in full."""
@@ -102,6 +118,15 @@ class JobCreate(Shape):
         if self.method is not None:
             return self.method.hyperparameters
         return self.hyperparameters or Hyperparameters()
+
+
+class JobUpdate(Shape):
+    """Body of POST /v1/fine_tuning/jobs/{id}: what is left out stays."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"priority": "high"}]})
+
+    name: Name | None = None
+    priority: Priority | None = None
 
 
 class JobError(Shape):
@@ -156,6 +181,40 @@ class JobResources(Shape):
     gpu_memory_bytes: int | None = None
 
 
+class JobQueue(Shape):
+    """Why a job waits. `position` counts from 1 among the jobs that are waiting for a worker."""
+
+    position: int | None = None
+    reason: Literal[
+        "validating_files", "workers_busy", "no_worker_connected", "no_worker_can_run_it", "backing_off", "paused"
+    ]
+    message: str
+    """The reason as a sentence with the next step."""
+    since: int
+
+
+class JobCost(Shape):
+    """What the workers' time has cost so far, in the currency that the operator counts in."""
+
+    value: float
+    price_per_hour: float
+    worker_s: float
+    """Time that workers spent on it, all attempts together."""
+
+
+class JobHeadline(Shape):
+    """The one figure that tells how a run does: of a running one its newest loss, of a finished one its comparison."""
+
+    metric: Metric
+    set: Literal["training", "held_out", "random", "clusters"]
+    value: float
+    before: float | None = None
+    """The base model's, on the same records."""
+    higher_is_better: bool = False
+    verdict: Literal["better", "worse", "undecided"] | None = None
+    sentence: str | None = None
+
+
 class Job(Shape):
     """OpenAI's fine_tuning.job with our extensions below `metadata`."""
 
@@ -190,6 +249,72 @@ class Job(Shape):
     attempts: int = 0
     worker: str | None = None
     resources: JobResources | None = None
+    name: str | None = None
+    priority: Priority = Priority.NORMAL
+    owner: str
+    """Name of the user who made it."""
+    project: str
+    base_model: str
+    """Key of the base; `model` is what was named, perhaps a tuned model to go on from."""
+    dataset: DatasetRef | None = None
+    """The data set version that `training_file` is, where it is one."""
+    queued_at: int | None = None
+    started_at: int | None = None
+    pause_requested: bool = False
+    """The worker puts down a checkpoint first."""
+    queue: JobQueue | None = None
+    """Of a job that waits."""
+    cost: JobCost | None = None
+    headline: JobHeadline | None = None
+    sparkline: list[float] | None = None
+    """With `include=sparkline`: up to 24 training losses from first to newest."""
+
+
+class JobCounts(Shape):
+    """How many jobs are in each state, of those that the other filters keep."""
+
+    object: Literal["fine_tuning.job.counts"] = "fine_tuning.job.counts"
+    total: int
+    by_status: dict[JobStatus, int]
+
+
+class TimelineSpan(Shape):
+    """A stretch of a job's life; `ended_at` is None of the one that lasts."""
+
+    phase: str
+    """validating_files, queued, paused, or what the worker tells: fetching_inputs, loading_model, training ..."""
+    started_at: float
+    ended_at: float | None
+    attempt: int | None = None
+    worker: str | None = None
+
+
+class JobTimeline(Shape):
+    """Where the time went, first to last, without gaps."""
+
+    object: Literal["fine_tuning.job.timeline"] = "fine_tuning.job.timeline"
+    spans: list[TimelineSpan]
+
+
+class JobScript(Shape):
+    """The same job in four tongues, ready to be copied. The key is read from TUNESMITH_API_KEY, never written out."""
+
+    object: Literal["fine_tuning.script"] = "fine_tuning.script"
+    curl: str
+    python: str
+    """With the openai package."""
+    cli: str
+    yaml: str
+    """For `tunesmith train --file`."""
+
+
+class JobConfig(Shape):
+    """What was asked, as a body that makes the same job again, and the numbers that the run used."""
+
+    object: Literal["fine_tuning.job.config"] = "fine_tuning.job.config"
+    request: JobCreate
+    resolved: dict[str, Any] | None = None
+    """Every hyperparameter, once the run has started."""
 
 
 class JobEvent(Shape):

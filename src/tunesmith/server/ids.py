@@ -5,7 +5,7 @@ from typing import Literal
 
 Noun = Literal[
     "file", "job", "event", "checkpoint", "user", "project", "key", "upload", "chat", "completion", "request",
-    "generation", "model",
+    "generation", "model", "dataset", "session", "link",
 ]  # fmt: skip
 
 _PREFIX: dict[str, str] = {
@@ -21,6 +21,9 @@ _PREFIX: dict[str, str] = {
     "completion": "cmpl-",
     "request": "req_",
     "generation": "gen-",
+    "dataset": "ds_",
+    "session": "sess_",
+    "link": "link_",
     "model": "",
 }
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"

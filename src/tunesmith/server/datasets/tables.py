@@ -3,7 +3,7 @@
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, ForeignKey, Index, String, Text, text
+from sqlalchemy import BigInteger, DateTime, ForeignKey, Index, Integer, String, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -41,3 +41,41 @@ class FileRow(Base):
         Index("ix_files_project", "project_id", "created_at", "id"),
         Index("ix_files_expires", "expires_at", postgresql_where=text("deleted_at IS NULL")),
     )
+
+
+class DatasetRow(Base):
+    """A name for versions of files."""
+
+    __tablename__ = "datasets"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
+    created_by: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    name: Mapped[str] = mapped_column(String(96))
+    description: Mapped[str] = mapped_column(Text, server_default=text("''"))
+    created_at: Mapped[dt.datetime] = mapped_column(DateTime(timezone=True), server_default=NOW)
+    updated_at: Mapped[dt.datetime] = mapped_column(DateTime(timezone=True), server_default=NOW)
+    deleted_at: Mapped[dt.datetime | None] = mapped_column(DateTime(timezone=True))
+
+    __table_args__ = (
+        Index("ix_datasets_name", "project_id", "name", unique=True, postgresql_where=text("deleted_at IS NULL")),
+        Index("ix_datasets_listed", "project_id", "updated_at", "id"),
+    )
+
+
+class DatasetVersionRow(Base):
+    """One version; a file belongs to one version at most, and is kept as long as its data set."""
+
+    __tablename__ = "dataset_versions"
+
+    dataset_id: Mapped[str] = mapped_column(ForeignKey("datasets.id"), primary_key=True)
+    version: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    file_id: Mapped[str] = mapped_column(ForeignKey("files.id"), unique=True)
+    parent_version: Mapped[int | None] = mapped_column(Integer)
+    fixes: Mapped[list[Any]] = mapped_column(JSONB, server_default=text("'[]'"))
+    """What was done to the parent, as POST .../versions took it."""
+    added: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    removed: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    note: Mapped[str] = mapped_column(Text, server_default=text("''"))
+    created_by: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    created_at: Mapped[dt.datetime] = mapped_column(DateTime(timezone=True), server_default=NOW)

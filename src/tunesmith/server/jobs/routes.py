@@ -15,7 +15,7 @@ from tunesmith.server.accounts import idempotency
 from tunesmith.server.accounts.auth import Caller, SessionDep, UserCaller, WaitingUserCaller
 from tunesmith.server.db import Database
 from tunesmith.server.events import service as events
-from tunesmith.server.jobs import service, shapes, submission
+from tunesmith.server.jobs import facts, service, shapes, submission
 from tunesmith.server.jobs.estimate import estimate
 from tunesmith.server.jobs.follow import follow
 from tunesmith.server.jobs.submission import Shelves
@@ -86,8 +86,8 @@ async def list_jobs(
     """Jobs, newest first. `metadata[k]=v` keeps those with that pair, `metadata=null` those without metadata."""
     metadata = service.metadata_filter(request.query_params)
     rows, more = await service.page(session, caller, after=after, limit=limit, metadata=metadata)
-    now = await service.database_now(session)
-    return _page([shapes.shown(row, now) for row in rows], more)
+    known = await facts.gather(session, rows)
+    return _page([shapes.shown(row, known) for row in rows], more)
 
 
 @router.get("/{job_id}")
@@ -191,7 +191,7 @@ async def list_logs(
 
 
 async def _shown(session: AsyncSession, row: JobRow) -> Job:
-    return shapes.shown(row, await service.database_now(session))
+    return shapes.shown(row, await facts.gather(session, [row]))
 
 
 def _page(data: list[Any], more: bool) -> Page[Any]:

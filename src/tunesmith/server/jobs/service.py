@@ -1,10 +1,9 @@
 """What users do with jobs: get, list, cancel, pause, resume, and read what was written about them."""
 
-import datetime as dt
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import Select, select, text
+from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tunesmith.schemas.datasets import Checkup
@@ -184,11 +183,6 @@ def _log_place(job_id: str, after: str) -> tuple[int, int]:
     if head != f"ftlog-{job_id.removeprefix('ftjob-')}" or not numbers or len(epoch + seq) > 30:
         raise Invalid(f"Invalid 'after': {after!r} is no id of this job's logs.", param="after")
     return int(epoch), int(seq)
-
-
-async def database_now(session: AsyncSession) -> dt.datetime:
-    """The database's time, by which estimates are told."""
-    return cast("dt.datetime", await session.scalar(text("SELECT tunesmith_now()")))
 
 
 def metadata_filter(query: Mapping[str, Any]) -> dict[str, str] | None:

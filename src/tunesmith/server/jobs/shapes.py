@@ -1,6 +1,5 @@
 """Jobs, logs and checkpoints as they are shown."""
 
-import datetime as dt
 from typing import Literal, cast
 
 from tunesmith.schemas.jobs import (
@@ -11,6 +10,7 @@ from tunesmith.schemas.jobs import (
     JobProgress,
     JobResources,
     JobStatus,
+    Priority,
     ShownHyperparameters,
     ShownMethod,
     ShownSupervised,
@@ -18,12 +18,15 @@ from tunesmith.schemas.jobs import (
 from tunesmith.schemas.shape import Adaptation, Task, TrainingMethod
 from tunesmith.schemas.training import CheckpointAnswer
 from tunesmith.server.clock import epoch_s
+from tunesmith.server.jobs.facts import Facts
 from tunesmith.server.jobs.tables import JobLogRow, JobRow
 from tunesmith.server.models.tables import CheckpointRow
 
+PRIORITIES = {-1: Priority.LOW, 0: Priority.NORMAL, 1: Priority.HIGH}
 
-def shown(row: JobRow, now: dt.datetime) -> Job:
-    """OpenAI's job object with our extensions; `now` is the database's, for the estimated end."""
+
+def shown(row: JobRow, facts: Facts) -> Job:
+    """OpenAI's job object with our extensions."""
     status = JobStatus(row.status)
     hyperparameters = _hyperparameters(row)
     running = status is JobStatus.RUNNING
@@ -44,7 +47,7 @@ def shown(row: JobRow, now: dt.datetime) -> Job:
         seed=row.seed,
         method=_method(row, hyperparameters),
         metadata=row.labels,
-        estimated_finish=epoch_s(now) + int(row.eta_s) if running and row.eta_s is not None else None,
+        estimated_finish=epoch_s(facts.now) + int(row.eta_s) if running and row.eta_s is not None else None,
         user_provided_suffix=row.suffix,
         task=Task(row.task),
         adaptation=Adaptation(row.adaptation),
@@ -57,6 +60,14 @@ def shown(row: JobRow, now: dt.datetime) -> Job:
         attempts=row.attempts,
         worker=row.worker_id if running else None,
         resources=JobResources(**row.resources) if running and row.resources else None,
+        name=row.name,
+        priority=PRIORITIES[row.priority],
+        owner=facts.owners[row.id],
+        project=facts.projects[row.id],
+        base_model=row.base["key"],
+        queued_at=epoch_s(row.queued_at) if row.queued_at else None,
+        started_at=epoch_s(row.started_at) if row.started_at else None,
+        pause_requested=row.pause_requested,
     )
 
 

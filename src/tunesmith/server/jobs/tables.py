@@ -4,7 +4,19 @@ import datetime as dt
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, DateTime, Float, ForeignKey, Index, Integer, LargeBinary, String, Text, text
+from sqlalchemy import (
+    BigInteger,
+    DateTime,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    String,
+    Text,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -56,6 +68,10 @@ class JobRow(Base):
     """Where the model is pushed to: {repo, weights}."""
     seed: Mapped[int] = mapped_column(BigInteger)
     suffix: Mapped[str | None] = mapped_column(String(64))
+    name: Mapped[str | None] = mapped_column(String(120))
+    """What a person calls it."""
+    priority: Mapped[int] = mapped_column(SmallInteger, server_default=ZERO)
+    """-1 low, 0 normal, 1 high: the higher is claimed first."""
     labels: Mapped[dict[str, str] | None] = mapped_column("metadata", JSONB(none_as_null=True))
 
     # Its state.
@@ -89,6 +105,8 @@ class JobRow(Base):
 
     # The run.
     phase: Mapped[str | None] = mapped_column(String(64))
+    phases: Mapped[list[Any] | None] = mapped_column(JSONB(none_as_null=True), deferred=True)
+    """Each change of phase: [phase, seconds since 1970, epoch]. Not read with the row."""
     step: Mapped[int] = mapped_column(BigInteger, server_default=ZERO)
     total_steps: Mapped[int | None] = mapped_column(BigInteger)
     eta_s: Mapped[float | None] = mapped_column(Float)
@@ -117,11 +135,19 @@ class JobRow(Base):
     trained_tokens: Mapped[int | None] = mapped_column(BigInteger)
 
     __table_args__ = (
-        Index("ix_jobs_claimable", "created_at", "id", postgresql_where=text("status = 'queued' AND claim_id IS NULL")),
+        Index(
+            "ix_jobs_claimable",
+            text("priority DESC"),
+            "created_at",
+            "id",
+            postgresql_where=text("status = 'queued' AND claim_id IS NULL"),
+        ),
         Index("ix_jobs_leased", "id", postgresql_where=text("claim_id IS NOT NULL")),
         Index("ix_jobs_claim", "claim_id", unique=True, postgresql_where=text("claim_id IS NOT NULL")),
         Index("ix_jobs_checking", "created_at", postgresql_where=text("status = 'validating_files'")),
         Index("ix_jobs_listed", "project_id", "created_at", "id"),
+        Index("ix_jobs_newest", "created_at", "id"),
+        Index("ix_jobs_training_file", "training_file"),
         {"postgresql_with": {"fillfactor": "70"}},
     )
 

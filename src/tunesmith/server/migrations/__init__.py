@@ -5,5 +5,5 @@ revision, perhaps an empty one, since a database that is at HEAD is left alone.
 `python -m tunesmith.server.migrations "what changes"` writes a revision from the tables' difference; review it.
 """
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest revision: known here so that a start on an up-to-date database needs nothing of Alembic."""
