@@ -10,7 +10,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from tunesmith import __version__
 from tunesmith.base_models.catalog import load_catalog
-from tunesmith.server import error_handler, openapi, operations
+from tunesmith.server import error_handler, openapi, operations, ui
 from tunesmith.server.accounts import auth
 from tunesmith.server.accounts import routes as account_routes
 from tunesmith.server.accounts import service as accounts
@@ -83,6 +83,7 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock | None = N
         # Not include_router, which nests them: each request then searches the tree twice (40 us of 150).
         app.router.routes.extend(router.routes)
     openapi.install(app)
+    ui.install(app)
     auth.check_policies(app, open_paths=OPEN_PATHS)
     return app
 

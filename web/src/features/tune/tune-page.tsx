@@ -1,0 +1,5 @@
+import { Page } from "@/ui/page";
+
+export function TunePage() {
+  return <Page title="Tune a model">{null}</Page>;
+}
