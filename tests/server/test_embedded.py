@@ -36,6 +36,19 @@ def test_it_serves_this_user_also_under_a_path_too_long_for_a_socket(tmp_path, d
     assert rules == [("peer",)]
 
 
+def test_a_first_start_that_was_killed_is_made_anew(tmp_path):
+    folder = tmp_path / "postgres"
+    folder.mkdir()
+    (folder / "PG_VERSION").write_text("18\n")  # initdb writes it first of all
+    (tmp_path / "postgres.making").write_text("999999999")
+    with embedded.running(tmp_path) as postgres, psycopg.connect(postgres.url) as c:
+        assert c.execute("SELECT 1").fetchone() == (1,)
+        c.execute("CREATE TABLE kept (n int)")
+    assert not (tmp_path / "postgres.making").exists()
+    with embedded.running(tmp_path) as postgres, psycopg.connect(postgres.url) as c:
+        assert c.execute("SELECT count(*) FROM kept").fetchone() == (0,)
+
+
 @pytest.mark.skipif(os.geteuid() != 0 or _PYTHON is None, reason="only root can be another user")
 def test_another_user_of_the_machine_is_not_let_in(tmp_path):
     nobody = pwd.getpwnam("nobody")

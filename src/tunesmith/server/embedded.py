@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import pwd
+import shutil
 import signal
 import subprocess
 import time
@@ -37,6 +38,7 @@ def start(data_dir: Path) -> "EmbeddedPostgres":
 
     folder = data_dir / "postgres"
     folder.parent.mkdir(parents=True, exist_ok=True)
+    making = _begin(folder)
     deadline = time.monotonic() + START_LIMIT_S
     while True:
         _clear_stale(folder)
@@ -51,7 +53,25 @@ def start(data_dir: Path) -> "EmbeddedPostgres":
             log.info("postgres.waited", reason=type(e).__name__)
             time.sleep(0.5)
     _let_in_this_user_alone(folder, postgres)
+    making.unlink(missing_ok=True)
     return postgres
+
+
+def _begin(folder: Path) -> Path:
+    """A file beside the folder that stands while PostgreSQL's files are made for the first time.
+
+    A first start that was killed leaves files which no later start can use, and nothing of anybody's in them: they are
+    made anew. It holds the maker's process id, so that a second start at the same time does not take them away.
+    """
+    making = folder.with_name(f"{folder.name}.making")
+    with contextlib.suppress(FileNotFoundError):
+        maker = making.read_text().strip()
+        if not (maker.isdigit() and int(maker) != os.getpid() and psutil.pid_exists(int(maker))):
+            log.info("postgres.unfinished_files_removed", folder=str(folder))
+            shutil.rmtree(folder, ignore_errors=True)
+    if not (folder / "PG_VERSION").exists():
+        making.write_text(str(os.getpid()))
+    return making
 
 
 def _clear_stale(folder: Path) -> None:
