@@ -1,5 +1,82 @@
+import { Skeleton, Stack, Text, Title } from "@mantine/core";
+import { lazy, type ReactNode, Suspense, useEffect, useRef } from "react";
+import { Navigate, useNavigate, useSearchParams } from "react-router";
+import { type StepId, type StepProps, useDraft } from "@/features/tune/draft";
+import { DraftNote } from "@/features/tune/draft-note";
+import { StepRow } from "@/features/tune/step-row";
+import { neighbour, STEPS, stepToShow } from "@/features/tune/steps";
 import { Page } from "@/ui/page";
 
+const FILES = import.meta.glob<Record<string, React.ComponentType<StepProps>>>("./*/*-step.tsx");
+
+function part(id: StepId, name: string): React.ComponentType<StepProps> {
+  return lazy(async () => ({ default: (await FILES[`./${id}/${id}-step.tsx`]?.())?.[name] ?? (() => null) }));
+}
+
+const PARTS: Record<StepId, React.ComponentType<StepProps>> = {
+  goal: part("goal", "GoalStep"),
+  examples: part("examples", "ExamplesStep"),
+  model: part("model", "ModelStep"),
+  settings: part("settings", "SettingsStep"),
+  review: part("review", "ReviewStep"),
+};
+
+/** From examples to a running job in five steps; `?step=` says which, so that the browser's own back works. */
 export function TunePage() {
-  return <Page title="Tune a model">{null}</Page>;
+  const [search] = useSearchParams();
+  return (
+    <Page title="Tune a model" lead="From your examples to a model that does it better, in five steps.">
+      <Steps asked={search.get("step")} />
+    </Page>
+  );
+}
+
+function Steps(props: { asked: string | null }) {
+  const handle = useDraft();
+  const navigate = useNavigate();
+  const step = stepToShow(handle.draft, props.asked);
+  const go = (to: StepId) => void navigate(`/tune?step=${to}`);
+  // What leads here without a step, or to one that is shut, is not a place to come back to.
+  if (step !== props.asked) return <Navigate to={`/tune?step=${step}`} replace />;
+  const Part = PARTS[step];
+  return (
+    <Stack gap="lg">
+      <StepRow draft={handle.draft} current={step} />
+      <DraftNote handle={handle} />
+      <StepHeading step={step}>
+        <Suspense fallback={<Skeleton h={320} />}>
+          <Part
+            draft={handle.draft}
+            set={handle.set}
+            next={() => go(neighbour(step, 1))}
+            back={() => go(neighbour(step, -1))}
+          />
+        </Suspense>
+      </StepHeading>
+    </Stack>
+  );
+}
+
+/** The heading has the focus once a step was changed, so that a screen reader says where one is. */
+function StepHeading(props: { step: StepId; children: ReactNode }) {
+  const heading = useRef<HTMLHeadingElement>(null);
+  const shown = useRef(props.step);
+  useEffect(() => {
+    if (shown.current !== props.step) heading.current?.focus();
+    shown.current = props.step;
+  }, [props.step]);
+  const index = STEPS.findIndex((step) => step.id === props.step);
+  const step = STEPS[index];
+  return (
+    <Stack gap="md" component="section" aria-labelledby="step-title">
+      <Stack gap={4} maw={720}>
+        <Title order={2} id="step-title" ref={heading} tabIndex={-1} style={{ outline: "none" }}>
+          <span className="visually-hidden">Step {index + 1} of 5: </span>
+          {step?.title}
+        </Title>
+        <Text c="dimmed">{step?.lead}</Text>
+      </Stack>
+      {props.children}
+    </Stack>
+  );
 }
