@@ -20,7 +20,7 @@ SERVER_RANKS = (
     {"evaluation"},
     {"workflows"},
     {"dialects"},
-    {"app", "maintenance", "operations", "openapi", "main", "ui"},
+    {"app", "maintenance", "operations", "installation", "openapi", "main", "search", "ui"},
 )
 FOUNDATIONS = {
     "settings", "db", "clock", "ids", "logs", "error_handler", "invalid_input", "edge", "metrics", "embedded",

@@ -6,7 +6,7 @@ listening connection may break at any time.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Iterable
 from contextlib import asynccontextmanager
 from typing import LiteralString
 
@@ -39,16 +39,25 @@ class Hub:
     @contextlib.contextmanager
     def waiter(self, channel: str, payload: str = "") -> "Generator[Waiter]":
         """A waiter for the length of a block. Look at the table after this begins, or a word may be missed."""
-        topic = (channel, payload)
+        with self.waiter_for([(channel, payload)]) as waiter:
+            yield waiter
+
+    @contextlib.contextmanager
+    def waiter_for(self, topics: Iterable[tuple[str, str]]) -> "Generator[Waiter]":
+        """The same for several topics, (channel, payload) each: whichever is called first wakes it."""
+        # A topic of its own too, which nobody calls: so it is woken with all others when there are no topics.
         waiter = Waiter(self._stopping)
-        self._waiters.setdefault(topic, set()).add(waiter)
+        mine = {*topics, ("", str(id(waiter)))}
+        for topic in mine:
+            self._waiters.setdefault(topic, set()).add(waiter)
         try:
             yield waiter
         finally:
-            group = self._waiters[topic]
-            group.discard(waiter)
-            if not group:
-                del self._waiters[topic]
+            for topic in mine:
+                group = self._waiters[topic]
+                group.discard(waiter)
+                if not group:
+                    del self._waiters[topic]
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
@@ -121,6 +130,16 @@ def frame(event_id: str, data: BaseModel) -> bytes:
     """One message. The id is what a client sends back as Last-Event-ID; JSON holds no line breaks, so nothing in the
     data can end the frame."""
     return b"id: " + event_id.encode() + b"\ndata: " + orjson.dumps(data.model_dump(mode="json")) + b"\n\n"
+
+
+def named_frame(name: str, data: BaseModel) -> bytes:
+    """One message of the kind `name`, without an id: `mark` says later that all until there was told."""
+    return b"event: " + name.encode() + b"\ndata: " + orjson.dumps(data.model_dump(mode="json")) + b"\n\n"
+
+
+def mark(event_id: str) -> bytes:
+    """What a client sends back as Last-Event-ID from now on; no message."""
+    return b"id: " + event_id.encode() + b"\n\n"
 
 
 def come_back(after_s: float) -> bytes:
