@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from tunesmith.engines.settings import EngineSettings
-from tunesmith.schemas import errors, training
+from tunesmith.schemas import defaults, errors
 from tunesmith.schemas.training import Hyperparameters
 from tunesmith.server.settings import Settings
 from tunesmith.worker.settings import WorkerSettings
@@ -80,7 +80,7 @@ def _errors() -> str:
 
 
 def _hyperparameters() -> str:
-    rule = inspect.cleandoc(training.resolve.__doc__ or "")
+    rule = inspect.cleandoc(defaults.resolve.__doc__ or "")
     return (
         "# Hyperparameters\n\nGenerated from the code. Given under `method.supervised.hyperparameters`, or under "
         "`hyperparameters` as older clients do. What is `auto` is chosen once the data is counted, and the job shows "

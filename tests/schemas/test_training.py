@@ -2,8 +2,9 @@
 
 import pytest
 
+from tunesmith.schemas.defaults import resolve
 from tunesmith.schemas.shape import Adaptation, Task
-from tunesmith.schemas.training import Hyperparameters, ResolvedHyperparameters, resolve
+from tunesmith.schemas.training import Hyperparameters, ResolvedHyperparameters
 
 
 def resolved(wanted: Hyperparameters | None = None, **changed: object) -> ResolvedHyperparameters:

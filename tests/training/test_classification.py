@@ -15,10 +15,11 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from tunesmith.base_models.load import HEADS, load_classifier, load_tokenizer
 from tunesmith.base_models.weights import check_folder
+from tunesmith.schemas.defaults import resolve
 from tunesmith.schemas.errors import RecordInvalid, SpecInvalid
 from tunesmith.schemas.models import BaseModelEntry, FolderSource
 from tunesmith.schemas.shape import Adaptation, Task
-from tunesmith.schemas.training import Hyperparameters, TrainingResult, TrainingSpec, resolve
+from tunesmith.schemas.training import Hyperparameters, TrainingResult, TrainingSpec
 from tunesmith.training.adapters import prepare
 from tunesmith.training.base_model import Base, Form, Precision
 from tunesmith.training.progress import ProgressLog

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 import yaml
 
+from tunesmith.schemas.defaults import resolve
 from tunesmith.schemas.models import BaseModelEntry, Comparison, Estimate, HubSource
 from tunesmith.schemas.shape import Task, TrainingMethod
-from tunesmith.schemas.training import TrainingResult, TrainingSpec, resolve
+from tunesmith.schemas.training import TrainingResult, TrainingSpec
 from tunesmith.training.model_card import LOADING, merged_card, model_card
 
 MakeSpec = Callable[..., TrainingSpec]

@@ -13,11 +13,12 @@ from trl.trainer.dpo_trainer import DPOTrainer
 
 from tunesmith.base_models.errors import PromptUnsupported
 from tunesmith.base_models.load import load_model
+from tunesmith.schemas.defaults import resolve
 from tunesmith.schemas.errors import RecordInvalid
 from tunesmith.schemas.models import BaseModelEntry, FolderSource
 from tunesmith.schemas.records import Message, PreferenceRecord, SequenceRecord
 from tunesmith.schemas.shape import Adaptation, Task, TrainingMethod
-from tunesmith.schemas.training import Hyperparameters, InputFile, TrainingResult, TrainingSpec, resolve
+from tunesmith.schemas.training import Hyperparameters, InputFile, TrainingResult, TrainingSpec
 from tunesmith.training.base_model import choose_precision
 from tunesmith.training.data import UNTRAINED
 from tunesmith.training.preference import PairRow, PreferenceLearning, pair_row

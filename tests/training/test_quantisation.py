@@ -17,9 +17,10 @@ from transformers.pytorch_utils import Conv1D
 
 from tunesmith.base_models.load import load_tokenizer
 from tunesmith.base_models.weights import check_folder
+from tunesmith.schemas.defaults import resolve
 from tunesmith.schemas.models import BaseModelEntry, FolderSource
 from tunesmith.schemas.shape import Adaptation, Task, TrainingMethod
-from tunesmith.schemas.training import Hyperparameters, TrainingResult, TrainingSpec, resolve
+from tunesmith.schemas.training import Hyperparameters, TrainingResult, TrainingSpec
 from tunesmith.training import as_served, quantisation
 from tunesmith.training.adapters import adapted_layers, prepare
 from tunesmith.training.base_model import Base, choose_precision

@@ -106,6 +106,9 @@ class JobEstimate(Shape):
     micro_batch: int
     """Examples that are computed at once; the rest of a batch follows, and their gradients are summed."""
     hyperparameters: ResolvedHyperparameters
+    reasons: dict[str, str]
+    """Why: a sentence for each of the hyperparameters, and for adaptation, method and validation_split. Of what was
+    asked for, it tells what the default would be."""
     workers: list[WorkerFit]
     warnings: list[str]
     basis: EstimateBasis

@@ -1,9 +1,8 @@
 """The job's spec as a worker gets it, what training says while it runs, and what it hands back."""
 
-import math
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from tunesmith.schemas.datasets import Checkup, Compression, FileFormat
 from tunesmith.schemas.models import (
@@ -18,7 +17,10 @@ from tunesmith.schemas.shape import Adaptation, Auto, Frozen, Shape, Task, Train
 
 
 class Hyperparameters(Frozen):
-    """All that the trainer takes. `auto` is replaced by `resolve` once the data is counted."""
+    """All that the trainer takes. `auto` is replaced by the rule of schemas/defaults.py once the data is counted."""
+
+    # The notes below are what a form beside each field shows.
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     n_epochs: Annotated[int, Field(ge=1, le=50)] | Auto = "auto"
     """Passes over the data, 1-50."""
@@ -126,95 +128,6 @@ class TrainingSpec(Frozen):
     output_weights: Literal["adapter", "merged"] = "adapter"
     resume_path: str | None = None
     """Local folder of the resume checkpoint to go on from."""
-
-
-def resolve(
-    wanted: Hyperparameters,
-    *,
-    task: Task,
-    method: TrainingMethod = TrainingMethod.SUPERVISED,
-    adaptation: Adaptation,
-    n_examples: int,
-    context: int,
-    parameters: int,
-) -> ResolvedHyperparameters:
-    """Numbers for every `auto`, by the rule below; what was given stays.
-
-    Epochs fall as examples grow (chat 1-6, DPO 1-3, protein 4-10, classification 2-10, embedding 1-4, so that small
-    families are seen often enough); batch 8 for chat, 64 for embedding (its negatives are the others of the batch) and
-    16 else, never above an eighth of the examples; the rate is the one measured best for the small models and falls
-    with the square root of size beyond 200 M weights; rank 16, alpha twice the rank; warm-up a tenth of the steps, at
-    most 20; cosine for proteins, linear else; length up to the context, at most 2,048 tokens.
-    """
-    epochs = wanted.n_epochs if wanted.n_epochs != "auto" else _epochs(task, method, n_examples)
-    batch = wanted.batch_size if wanted.batch_size != "auto" else max(1, min(_USUAL_BATCH[task], n_examples // 8))
-    multiplier = wanted.learning_rate_multiplier if wanted.learning_rate_multiplier != "auto" else 1.0
-    rate = wanted.learning_rate
-    if rate == "auto":
-        rate = multiplier * _rate(task, method, adaptation, parameters)
-    rank = wanted.lora_rank if wanted.lora_rank != "auto" else 16
-    steps = math.ceil(max(1, n_examples) / batch) * epochs
-    return ResolvedHyperparameters(
-        n_epochs=epochs,
-        batch_size=batch,
-        learning_rate_multiplier=multiplier,
-        learning_rate=rate,
-        lora_rank=rank,
-        lora_alpha=wanted.lora_alpha if wanted.lora_alpha != "auto" else 2 * rank,
-        lora_dropout=wanted.lora_dropout,
-        max_seq_len=wanted.max_seq_len if wanted.max_seq_len != "auto" else min(context, 2048),
-        warmup_steps=wanted.warmup_steps if wanted.warmup_steps != "auto" else min(20, steps // 10),
-        weight_decay=wanted.weight_decay,
-        max_grad_norm=wanted.max_grad_norm,
-        lr_schedule=wanted.lr_schedule
-        if wanted.lr_schedule != "auto"
-        else ("cosine" if task is Task.PROTEIN else "linear"),
-        use_rslora=wanted.use_rslora,
-        use_dora=wanted.use_dora,
-        # Off unless asked for: batches hold records of like length, so it saves little. On one CPU core it was 6-15 %
-        # faster for short chats (smollm2, 14 % padding saved) and 20 % for a family of mixed lengths (protein-mini,
-        # 27 % in rows of 512 tokens; nothing in rows of 1,024). On a GPU, where its mask keeps the fastest kernels
-        # off, it is unmeasured.
-        packing=wanted.packing is True,
-        beta=wanted.beta if wanted.beta != "auto" else 0.1,
-        class_weights=wanted.class_weights if wanted.class_weights != "auto" else None,
-        loss=wanted.loss if wanted.loss != "auto" else None,
-        hard_negatives=wanted.hard_negatives if wanted.hard_negatives != "auto" else 0,
-        matryoshka_dims=wanted.matryoshka_dims,
-    )
-
-
-_USUAL_BATCH = {Task.CHAT: 8, Task.PROTEIN: 16, Task.CLASSIFICATION: 16, Task.EMBEDDING: 64}
-
-
-def _epochs(task: Task, method: TrainingMethod, n_examples: int) -> int:
-    if method is TrainingMethod.DPO:
-        return 3 if n_examples < 100 else 2 if n_examples < 500 else 1
-    match task:
-        case Task.PROTEIN:
-            return 10 if n_examples < 60 else 6 if n_examples < 1000 else 4
-        case Task.CLASSIFICATION:
-            return 10 if n_examples < 100 else 5 if n_examples < 500 else 3 if n_examples < 5000 else 2
-        case Task.EMBEDDING:
-            return 4 if n_examples < 500 else 2 if n_examples < 5000 else 1
-        case Task.CHAT:
-            return 6 if n_examples < 50 else 3 if n_examples < 300 else 2 if n_examples < 2000 else 1
-
-
-def _rate(task: Task, method: TrainingMethod, adaptation: Adaptation, parameters: int) -> float:
-    full = adaptation is Adaptation.FULL
-    if method is TrainingMethod.DPO:
-        # 160 pairs, two epochs, smollm2: 5e-5 moved the held-out accuracy from 0.62 to 0.64 in its first epoch, 3e-4 to
-        # 0.76 and in the end to 0.80 (0.10 to 0.26 higher, 95 %). In full a tenth of it, as for answers; not measured.
-        rate = 3e-5 if full else 3e-4
-    else:
-        rate = {
-            Task.CHAT: 5e-5 if full else 5e-4,
-            Task.PROTEIN: 1e-3 if full else 3e-3,
-            Task.CLASSIFICATION: 2e-4 if full else 1e-3,
-            Task.EMBEDDING: 2e-4 if full else 1e-3,
-        }[task]
-    return rate * min(1.0, math.sqrt(200e6 / parameters))
 
 
 class MetricPoint(Shape):

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
+from tunesmith.schemas.defaults import weighs_classes
 from tunesmith.training.base_model import Precision
 from tunesmith.training.classification_figures import CONFIDENCE, LOSS, PREDICTED, RIGHT, TRUTH, prove
 from tunesmith.training.encoder_rows import LabelledRow, padded
@@ -15,8 +16,6 @@ from tunesmith.training.objective import BatchLoss, Columns, HeldOutFigures, Pro
 
 BATCH_TOKENS = 4096
 """Padded tokens of a batch that is scored."""
-IMBALANCE = 3
-"""Classes are weighed by default from where the largest has this many times the records of the smallest."""
 MOST_WEIGHT = 20.0
 """A class of a handful of records among thousands would else make every step its own."""
 
@@ -93,14 +92,15 @@ def class_weights(
 ) -> torch.Tensor | None:
     """A weight for each label by how many of the records carry it; None when all weigh the same.
 
-    `wanted` None: when the commonest label has IMBALANCE times the records of the rarest. Single-label: records over
-    labels times the label's records, so that each class counts for as much (the "balanced" rule of scikit-learn).
+    `wanted` None: when the commonest label has thrice the records of the rarest (schemas/defaults.py). Single-label:
+    records over labels times the label's records, so that each class counts for as much (the "balanced" rule of
+    scikit-learn).
     Multi-label: records without the label for each one with it. At most MOST_WEIGHT.
     """
     counts = np.bincount([number for each in carried for number in each], minlength=n_labels)
     # A parent's label that none of the records carries has nothing to weigh.
     seen = counts[counts > 0]
-    if wanted is False or (wanted is None and seen.max() < IMBALANCE * seen.min()):
+    if wanted is False or (wanted is None and not weighs_classes(int(seen.max()), int(seen.min()))):
         return None
     counts = np.where(counts > 0, counts, seen.mean())
     weights = (len(carried) - counts) / counts if multi_label else len(carried) / (len(seen) * counts)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch.nn.functional import cross_entropy, normalize, relu
 
+from tunesmith.schemas.defaults import LOSSES_OF_KIND
 from tunesmith.schemas.errors import RecordInvalid, SpecInvalid
 from tunesmith.schemas.records import RecordKind
 
@@ -18,13 +19,6 @@ TRIPLET_MARGIN = 0.5
 HIDDEN_SHARE = 0.6
 """Of a text's tokens, in denoising."""
 
-_OF_KIND: dict[RecordKind, tuple[str, ...]] = {
-    RecordKind.SENTENCE: ("contrastive", "denoising"),
-    RecordKind.SEQUENCE: ("contrastive", "denoising"),
-    RecordKind.PAIR: ("multiple_negatives",),
-    RecordKind.TRIPLET: ("multiple_negatives", "triplet"),
-    RecordKind.SCORED_PAIR: ("cosine",),
-}
 _WHY = {
     "contrastive": "texts alone: each must be nearer to itself under another dropout than to the batch's others "
     "(SimCSE, Gao et al. 2021, arXiv:2104.08821)",
@@ -52,7 +46,7 @@ def choose_loss(kinds: set[RecordKind], wanted: str | None, *, has_dropout: bool
     Raises RecordInvalid for records that no one loss takes together, SpecInvalid for a loss they do not allow.
     """
     kind = _one_kind(kinds)
-    allowed = _OF_KIND[kind]
+    allowed = LOSSES_OF_KIND[kind]
     if wanted is not None and wanted not in allowed:
         raise SpecInvalid(
             f'The loss "{wanted}" does not fit {kind.replace("_", " ")} records. Use {" or ".join(allowed)}, or '

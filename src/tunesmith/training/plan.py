@@ -8,10 +8,11 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from tunesmith.schemas.defaults import resolve
 from tunesmith.schemas.errors import RecordInvalid
 from tunesmith.schemas.models import Probe
 from tunesmith.schemas.records import Record
-from tunesmith.schemas.training import ResolvedHyperparameters, TrainingSpec, resolve
+from tunesmith.schemas.training import ResolvedHyperparameters, TrainingSpec
 from tunesmith.training.adapters import parent_numbers
 from tunesmith.training.base_model import Base
 from tunesmith.training.batches import LengthOrder

@@ -67,6 +67,25 @@ async def test_the_numbers_are_those_that_the_run_would_use(remote):
         assert 0 < figure["low"] < figure["value"] < figure["high"]
 
 
+async def test_every_number_is_told_with_its_reason(remote):
+    found = await estimated(remote, hyperparameters={"batch_size": 4, "max_seq_len": 5000})
+    reasons = found["reasons"]
+    assert set(reasons) == {*found["hyperparameters"], "adaptation", "method", "validation_split"}
+    assert reasons["n_epochs"] == "6 epochs, because 90 training examples are few (under 1,000)."
+    assert reasons["batch_size"].startswith("You asked for 4. The default: 11 at a time")
+    # The base reads 1,024 tokens, whatever is asked for.
+    assert found["hyperparameters"]["max_seq_len"] == 1024
+    assert reasons["max_seq_len"] == "1,024 tokens, all that the base can read: you asked for 5,000."
+    assert reasons["validation_split"].startswith("10 of 100 different records (10%)")
+
+
+async def test_the_balance_of_the_labels_is_what_weighs_classes(remote):
+    rows = "".join(f"text number {n},{'rare' if n % 10 == 0 else 'common'}\n" for n in range(100))
+    file_id = await remote.upload("text,label\n" + rows, "labels.csv")
+    found = await estimated(remote, model="smollm2-135m-instruct", training_file=file_id, task="classification")
+    assert found["reasons"]["class_weights"].startswith("On, since the commonest label has 90 records")
+
+
 @pytest.mark.parametrize(
     ("body", "param"),
     [

@@ -148,6 +148,7 @@ def _answer(found: _Found, data: Data, choice: _Choice, fits: list[WorkerFit], s
         steps=work.steps,
         micro_batch=choice.bill.micro_batch,
         hyperparameters=work.numbers,
+        reasons=data.reasons,
         workers=fits,
         warnings=[*data.warnings, *_warnings(fits, choice)],
         basis=_basis(work, choice, task, adaptation),

@@ -12,10 +12,12 @@ from tokenizers import Tokenizer
 from tunesmith.base_models.bill import Workload
 from tunesmith.base_models.costs import ModelShape, folder_on_this_machine, load_costs, shape_of
 from tunesmith.schemas.datasets import FileRecord, FileReport
+from tunesmith.schemas.defaults import Explained, Situation, explain
+from tunesmith.schemas.job_defaults import why_adaptation, why_held_out, why_method
 from tunesmith.schemas.models import BaseModelEntry
-from tunesmith.schemas.records import kinds_of
+from tunesmith.schemas.records import RecordKind, kinds_of
 from tunesmith.schemas.shape import Adaptation, Task, TrainingMethod
-from tunesmith.schemas.training import Hyperparameters, ResolvedHyperparameters, resolve
+from tunesmith.schemas.training import Hyperparameters
 from tunesmith.server.datasets import preview
 from tunesmith.server.datasets import service as datasets
 from tunesmith.server.datasets.tables import FileRow
@@ -39,6 +41,8 @@ class Data:
     trained_share: float
     counted_by: CountedBy
     warnings: list[str]
+    reasons: dict[str, str]
+    """Why each number is what it is, by name; of adaptation, method and validation_split too."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +71,11 @@ async def read(blobs: BlobStore, draft: Draft, models_dir: Path) -> Data:
         sample = await _sample(blobs, draft.training)
         counted = await asyncio.to_thread(_count, sample, entry, task, models_dir)
     shape = shape_of(entry, models_dir)
-    work = _workload(draft, report, counted, shape)
-    return Data(work, counted.trained_share, counted.by, _warnings(draft, report, work, counted))
+    parts = _parts(draft, report)
+    told = _explained(draft, report, parts.n_train)
+    work = _workload(draft, report, counted, shape, parts, told)
+    warnings = _warnings(draft, report, work, counted)
+    return Data(work, counted.trained_share, counted.by, warnings, told.reasons | _reasons(draft, report, parts))
 
 
 async def _sample(blobs: BlobStore, file: FileRow) -> list[FileRecord]:
@@ -133,31 +140,45 @@ def _load_tokenizer(path: Path, _changed_at: int) -> Tokenizer:
     return tokenizer
 
 
-def _workload(draft: Draft, report: FileReport, counted: _Counted, shape: ModelShape) -> Workload:
+@dataclass(frozen=True)
+class _Parts:
+    """What is trained on and what is kept from it."""
+
+    distinct: int
+    n_train: int
+    n_held_out: int
+    n_aligned: int
+    """Proteins that a split by identity compares."""
+
+
+def _parts(draft: Draft, report: FileReport) -> _Parts:
     row = draft.row
-    task, method, adaptation = Task(row.task), TrainingMethod(row.method), Adaptation(row.adaptation)
     distinct = max(1, report.n_records - report.duplicates)
     if draft.validation is not None:
         n_held_out = datasets.report_of(draft.validation).n_records
-        n_train, n_aligned = max(1, report.n_records), 0
-    else:
-        n_held_out = round(row.validation_split * distinct) if distinct >= FEWEST else 0
-        n_train = max(1, report.n_records - n_held_out)
-        n_aligned = distinct if task is Task.PROTEIN and n_held_out else 0
-    numbers = _numbers(draft, n_train)
-    mean, longest = _lengths(report, counted, method, numbers.max_seq_len)
+        return _Parts(distinct, max(1, report.n_records), n_held_out, 0)
+    n_held_out = round(row.validation_split * distinct) if distinct >= FEWEST else 0
+    n_aligned = distinct if Task(row.task) is Task.PROTEIN and n_held_out else 0
+    return _Parts(distinct, max(1, report.n_records - n_held_out), n_held_out, n_aligned)
+
+
+def _workload(
+    draft: Draft, report: FileReport, counted: _Counted, shape: ModelShape, parts: _Parts, told: Explained
+) -> Workload:
+    row, method = draft.row, TrainingMethod(draft.row.method)
+    mean, longest = _lengths(report, counted, method, told.numbers.max_seq_len)
     return Workload(
         shape=shape,
-        task=task,
+        task=Task(row.task),
         method=method,
-        adaptation=adaptation,
-        numbers=numbers,
-        n_train=n_train,
-        n_held_out=min(MOST_HELD_OUT, n_held_out),
+        adaptation=Adaptation(row.adaptation),
+        numbers=told.numbers,
+        n_train=parts.n_train,
+        n_held_out=min(MOST_HELD_OUT, parts.n_held_out),
         mean_tokens=mean,
         longest_tokens=longest,
         trained_share=counted.trained_share,
-        n_aligned=n_aligned,
+        n_aligned=parts.n_aligned,
     )
 
 
@@ -173,18 +194,46 @@ def _lengths(report: FileReport, counted: _Counted, method: TrainingMethod, max_
     return min(rows * max_seq_len, mean + rows * marks), max(1, min(max_seq_len, round(longest + marks)))
 
 
-def _numbers(draft: Draft, n_train: int) -> ResolvedHyperparameters:
+def _explained(draft: Draft, report: FileReport, n_train: int) -> Explained:
+    """The numbers as the run would have them, bounded by what the base can read, and why."""
+    entry = draft.choice.entry
+    told = explain(Hyperparameters.model_validate(draft.row.wanted), _situation(draft, report, n_train))
+    asked = told.numbers.max_seq_len
+    if asked <= entry.context:
+        return told
+    why = f"{entry.context:,} tokens, all that the base can read: you asked for {asked:,}."
+    numbers = told.numbers.model_copy(update={"max_seq_len": entry.context})
+    return Explained(numbers, told.reasons | {"max_seq_len": why})
+
+
+def _situation(draft: Draft, report: FileReport, n_train: int) -> Situation:
     row, entry = draft.row, draft.choice.entry
-    numbers = resolve(
-        Hyperparameters.model_validate(row.wanted),
+    return Situation(
         task=Task(row.task),
-        method=TrainingMethod(row.method),
         adaptation=Adaptation(row.adaptation),
         n_examples=n_train,
         context=entry.context,
         parameters=entry.parameters,
+        method=TrainingMethod(row.method),
+        kind=RecordKind(report.kind) if report.kind else None,
+        labels=report.labels,
     )
-    return numbers.model_copy(update={"max_seq_len": min(numbers.max_seq_len, entry.context)})
+
+
+def _reasons(draft: Draft, report: FileReport, parts: _Parts) -> dict[str, str]:
+    """Of what is decided beside the numbers."""
+    row, seen = draft.row, _situation(draft, report, parts.n_train)
+    return {
+        "adaptation": why_adaptation(seen),
+        "method": why_method(seen, report.n_records),
+        "validation_split": why_held_out(
+            parts.distinct,
+            parts.n_held_out,
+            row.validation_split,
+            own_file=draft.validation is not None,
+            fewest=FEWEST,
+        ),
+    }
 
 
 def _warnings(draft: Draft, report: FileReport, work: Workload, counted: _Counted) -> list[str]:
