@@ -50,7 +50,7 @@ class Told:
 async def caller_of(remote, key: str | None = None):
     kinds = frozenset(KeyKind)
     async with remote.server.app.state.db.session() as session:
-        return await auth.authenticate(session, key or remote.key, kinds)
+        return await auth.authenticate_on(await driver(session), key or remote.key, kinds)
 
 
 async def frames(remote, *watched: str, after: str | None = None, life_s: float = 60.0, key: str | None = None):
