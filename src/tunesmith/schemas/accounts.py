@@ -85,6 +85,22 @@ class Project(Shape):
     created_at: int
 
 
+class MemberCreate(Shape):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"user": "bea"}]})
+
+    user: Slug
+
+
+class Member(Shape):
+    """Somebody who may act in a project."""
+
+    object: Literal["project.member"] = "project.member"
+    user: str
+    own: bool
+    """The project is their own, made with them."""
+    added_at: int
+
+
 class SignInLinkCreate(Shape):
     model_config = ConfigDict(json_schema_extra={"examples": [{"user": "bea"}]})
 
@@ -120,15 +136,20 @@ class SessionCreate(Shape):
 
 
 class Session(Shape):
-    """Who is signed in, by a cookie that scripts cannot read."""
+    """Who is calling: signed in by a cookie that scripts cannot read, or by a key."""
 
     object: Literal["session"] = "session"
     user: str
     role: Literal["admin", "member"]
     """An admin sees every project."""
+    scopes: list[Scope] | None = None
+    """Of who signed in with a restricted key; None: all that the role may."""
     project: Project
     """The one that requests are about unless they name another."""
     projects: list[Project]
     """Those that the person may name."""
+    sees_all: bool
+    """Requests are about all projects: an admin's that name none."""
     signed_in_at: int
-    expires_at: int
+    expires_at: int | None = None
+    """None for a key that does not end."""

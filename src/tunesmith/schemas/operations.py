@@ -17,7 +17,7 @@ class DatabaseFacts(Shape):
 
 
 class StorageFacts(Shape):
-    kind: Literal["folder", "s3", "gcs", "azure", "memory"]
+    kind: Literal["folder", "s3", "gcs", "azure", "http", "memory"]
     location: str
     """A folder, or a bucket's URL without what is secret in it."""
     n_blobs: int

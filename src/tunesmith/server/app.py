@@ -10,8 +10,8 @@ from starlette.middleware.cors import CORSMiddleware
 
 from tunesmith import __version__
 from tunesmith.base_models.catalog import load_catalog
-from tunesmith.server import error_handler, openapi, operations, ui
-from tunesmith.server.accounts import auth
+from tunesmith.server import error_handler, installation, openapi, operations, search, ui
+from tunesmith.server.accounts import auth, project_routes, session_routes
 from tunesmith.server.accounts import routes as account_routes
 from tunesmith.server.accounts import service as accounts
 from tunesmith.server.clock import Clock
@@ -24,8 +24,8 @@ from tunesmith.server.inference import classify_routes, generate_routes, openai_
 from tunesmith.server.inference import worker_routes as engine_routes
 from tunesmith.server.inference.engine_client import EngineClient
 from tunesmith.server.inference.parity import ParityCheck
+from tunesmith.server.jobs import live_routes, states
 from tunesmith.server.jobs import routes as job_routes
-from tunesmith.server.jobs import states
 from tunesmith.server.jobs import worker_routes as job_worker_routes
 from tunesmith.server.maintenance import Clockwork
 from tunesmith.server.metrics import Metrics
@@ -47,7 +47,12 @@ ROUTERS = (
     storage_routes.router,
     file_routes.router,
     model_routes.router,
+    live_routes.router,
     account_routes.router,
+    session_routes.router,
+    project_routes.router,
+    installation.router,
+    search.router,
     operations.router,
 )
 """A request is matched against their routes one after the other: the most often called come first."""

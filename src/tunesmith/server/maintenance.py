@@ -15,7 +15,7 @@ import structlog
 
 from tunesmith.schemas.errors import TunesmithError
 from tunesmith.server import tasks
-from tunesmith.server.accounts import idempotency
+from tunesmith.server.accounts import idempotency, links, web_sessions
 from tunesmith.server.datasets import service as datasets
 from tunesmith.server.db import Database
 from tunesmith.server.inference.parity import ParityCheck
@@ -124,4 +124,6 @@ class Clockwork:
         await datasets.delete_expired(self._db, self._blobs)
         async with self._db.session() as session:
             await idempotency.forget_expired(session)
+            await links.forget_expired(session)
+            await web_sessions.forget_expired(session)
         await collect_garbage(self._db, self._blobs)

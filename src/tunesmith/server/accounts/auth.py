@@ -1,7 +1,6 @@
 """Who is calling. Every route declares one of these policies; the app refuses to start when one does not."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Request
@@ -10,28 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from tunesmith.schemas.accounts import KeyKind
 from tunesmith.schemas.errors import Forbidden, Unauthenticated
-from tunesmith.server.accounts import keys
+from tunesmith.server.accounts import browser, keys, scopes, web_sessions
+from tunesmith.server.accounts.acting import Caller, acting_on
 from tunesmith.server.db import Connection, Database, driver
 
 MOST_KNOWN = 4096
 """Keys of which this process remembers whose they are."""
-
-
-@dataclass(frozen=True)
-class Caller:
-    """The owner of the key that came with a request; every query is scoped to `project_id` (see scope.py)."""
-
-    key_id: str
-    kind: KeyKind
-    user_id: str
-    user_name: str
-    project_id: str
-    project_slug: str
-
-    @property
-    def sees_all(self) -> bool:
-        """An admin key sees every project."""
-        return self.kind is KeyKind.ADMIN
 
 
 async def request_session(request: Request) -> AsyncIterator[AsyncSession]:
@@ -63,13 +46,16 @@ class LeaseToken(Policy):
 
 
 class Require(Policy):
-    """A key of one of `kinds`. Raises Unauthenticated without one, Forbidden with one of another kind."""
+    """A key of one of `kinds`, or a browser's session that counts as one.
+
+    Raises Unauthenticated without either, Forbidden with one of another kind or without the scope for the call.
+    """
 
     def __init__(self, *kinds: KeyKind) -> None:
         self.kinds = frozenset(kinds)
 
     async def __call__(self, request: Request, session: SessionDep) -> Caller:
-        return remember(request, await authenticate(session, bearer(request), self.kinds))
+        return remember(request, await identify(request, await driver(session), self.kinds))
 
 
 class RequireBriefly(Policy):
@@ -81,7 +67,7 @@ class RequireBriefly(Policy):
     async def __call__(self, request: Request) -> Caller:
         db: Database = request.app.state.db
         async with db.session() as session:
-            caller = await authenticate(session, bearer(request), self.kinds)
+            caller = await identify(request, await driver(session), self.kinds)
         return remember(request, caller)
 
 
@@ -114,13 +100,22 @@ def remember(request: Request, caller: Caller) -> Caller:
     return caller
 
 
-async def authenticate(session: AsyncSession, key: str, kinds: frozenset[KeyKind]) -> Caller:
-    """The caller of a key; the same answer for an unknown, a revoked and an expired one."""
-    return await authenticate_on(await driver(session), key, kinds)
+async def identify(request: Request, connection: Connection, kinds: frozenset[KeyKind]) -> Caller:
+    """Who makes the request, by the key it carries or else by its cookie, in the project that it names."""
+    token = browser.session_cookie(request) if "authorization" not in request.headers else None
+    if token is not None:
+        browser.refuse_cross_site(request)
+        caller = await signed_in(connection, token, kinds)
+        named = request.headers.get(browser.PROJECT_HEADER) or request.cookies.get(browser.PROJECT_COOKIE)
+    else:
+        caller = await authenticate_on(connection, bearer(request), kinds)
+        named = request.headers.get(browser.PROJECT_HEADER)
+    scopes.check(caller.scopes, request.method, request.scope["path"])
+    return await acting_on(connection, caller, named) if named else caller
 
 
 async def authenticate_on(connection: Connection, key: str, kinds: frozenset[KeyKind]) -> Caller:
-    """The same on a connection."""
+    """The caller of a key; the same answer for an unknown, a revoked and an expired one."""
     found = await keys.find_on(connection, key)
     if found is None:
         raise Unauthenticated(
@@ -128,9 +123,33 @@ async def authenticate_on(connection: Connection, key: str, kinds: frozenset[Key
             "`tunesmith keys create` makes one."
         )
     if found.kind not in kinds:
-        wanted = " or ".join(sorted(kinds))
-        raise Forbidden(f"This is a {found.kind} key; this call takes a key of kind {wanted}.")
-    return Caller(found.key_id, found.kind, found.user_id, found.user_name, found.project_id, found.project_slug)
+        raise Forbidden(f"This is a {found.kind} key; this call takes a key of kind {_listed(kinds)}.")
+    return Caller(
+        found.key_id, found.kind, found.user_id, found.user_name, found.project_id, found.project_slug, found.scopes
+    )
+
+
+async def signed_in(connection: Connection, token: str, kinds: frozenset[KeyKind]) -> Caller:
+    """The caller of a session's cookie; the same answer for an unknown, an ended and an expired one."""
+    found = await web_sessions.find_on(connection, token)
+    if found is None:
+        raise Unauthenticated(
+            "You are not signed in any more. `tunesmith sign-in` on the server's machine prints a new link.",
+            code="not_signed_in",
+        )
+    if found.kind not in kinds:
+        raise Forbidden(
+            f"You are signed in as {found.user_name}, with the rights of a key of kind {found.kind}; "
+            f"this call takes {_listed(kinds)}."
+        )
+    return Caller(
+        found.key_id or "", found.kind, found.user_id, found.user_name, found.project_id, found.project_slug,
+        found.scopes, found.session_id,
+    )  # fmt: skip
+
+
+def _listed(kinds: frozenset[KeyKind]) -> str:
+    return " or ".join(sorted(kinds))
 
 
 def bearer(request: Request) -> str:

@@ -4,13 +4,14 @@ import datetime as dt
 import hashlib
 import hmac
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import LiteralString
 
 from psycopg.rows import class_row
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from tunesmith.schemas.accounts import KeyKind
+from tunesmith.schemas.accounts import KeyKind, Scope
 from tunesmith.server import ids
 from tunesmith.server.accounts.tables import ApiKeyRow, UserRow
 from tunesmith.server.db import Connection, driver
@@ -19,7 +20,7 @@ _TAG = {KeyKind.USER: "tsk", KeyKind.WORKER: "tsw", KeyKind.SERVICE: "tss", KeyK
 PREFIX_LENGTH = 12
 
 FIND: LiteralString = """
-SELECT k.id AS key_id, k.kind, k.digest, u.id AS user_id, u.name AS user_name, p.id AS project_id,
+SELECT k.id AS key_id, k.kind, k.scopes, k.digest, u.id AS user_id, u.name AS user_name, p.id AS project_id,
   p.slug AS project_slug, k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > tunesmith_now()) AS live,
   COALESCE(k.last_used_at > tunesmith_now() - interval '1 minute', false) AS fresh
 FROM api_keys k JOIN users u ON u.id = k.user_id JOIN projects p ON p.id = k.project_id
@@ -38,12 +39,14 @@ class Found:
     user_name: str
     project_id: str
     project_slug: str
+    scopes: frozenset[Scope] | None
 
 
 @dataclass(frozen=True, slots=True)
 class _Row:
     key_id: str
     kind: str
+    scopes: list[str] | None
     digest: bytes
     user_id: str
     user_name: str
@@ -54,16 +57,28 @@ class _Row:
 
 
 async def mint(
-    session: AsyncSession, user: UserRow, kind: KeyKind, name: str, *, expires_in_s: int | None = None
+    session: AsyncSession,
+    user: UserRow,
+    kind: KeyKind,
+    name: str,
+    *,
+    project_id: str | None = None,
+    scopes: Iterable[Scope] | None = None,
+    expires_in_s: int | None = None,
 ) -> tuple[ApiKeyRow, str]:
-    """A new key's row and the key itself, which is not stored and cannot be shown again."""
+    """A new key's row and the key itself, which is not stored and cannot be shown again.
+
+    It is bound to the project, the user's own where none is named.
+    """
     key = f"{_TAG[kind]}_{secrets.token_urlsafe(30)}"
+    granted = None if scopes is None else set(scopes)
     row = ApiKeyRow(
         id=ids.new_id("key"),
-        project_id=user.project_id,
+        project_id=project_id or user.project_id,
         user_id=user.id,
         name=name,
         kind=kind.value,
+        scopes=None if granted is None else [scope.value for scope in Scope if scope in granted],
         prefix=key[:PREFIX_LENGTH],
         digest=digest_of(key),
     )
@@ -95,8 +110,14 @@ async def find_on(connection: Connection, key: str) -> Found | None:
                 return None
             if not row.fresh:
                 await cursor.execute(NOTE_USE, {"id": row.key_id})
-            return Found(row.key_id, KeyKind(row.kind), row.user_id, row.user_name, row.project_id, row.project_slug)
+            kind, scopes = KeyKind(row.kind), scopes_of(row.scopes)
+            return Found(row.key_id, kind, row.user_id, row.user_name, row.project_id, row.project_slug, scopes)
     return None
+
+
+def scopes_of(stored: list[str] | None) -> frozenset[Scope] | None:
+    """As they are stored with a key; None: all that its kind may."""
+    return None if stored is None else frozenset(map(Scope, stored))
 
 
 def digest_of(key: str) -> bytes:

@@ -3,12 +3,14 @@
 from fastapi import APIRouter
 from sqlalchemy import select, text
 
-from tunesmith.schemas.accounts import ApiKey, CreatedKey, KeyCreate, KeyKind
+from tunesmith.schemas.accounts import ApiKey, CreatedKey, KeyCreate, KeyKind, Scope
 from tunesmith.schemas.errors import Forbidden, NotFound, SpecInvalid
 from tunesmith.schemas.shape import Page
 from tunesmith.server.accounts import keys, service
+from tunesmith.server.accounts.acting import Caller
 from tunesmith.server.accounts.auth import SessionDep, UserCaller
 from tunesmith.server.accounts.scope import owned
+from tunesmith.server.accounts.scopes import check_grant
 from tunesmith.server.accounts.tables import FIRST_PROJECT, ApiKeyRow, ProjectRow, UserRow
 from tunesmith.server.clock import epoch_s
 
@@ -17,7 +19,23 @@ router = APIRouter(prefix="/v1/keys", tags=["accounts"])
 
 @router.post("")
 async def create_key(body: KeyCreate, caller: UserCaller, session: SessionDep) -> CreatedKey:
-    """A new key; this answer is the only one that shows it. Only an admin key makes keys of other kinds or users."""
+    """A new key of the project; this answer is the only one that shows it. Only an admin makes keys of other kinds or
+    for other users, and a restricted key none that may more than it."""
+    scopes = None if body.scopes is None else frozenset(body.scopes)
+    _check_rights(body, caller, scopes)
+    if body.user in (None, caller.user_name):
+        user, project_id = await session.get_one(UserRow, caller.user_id), caller.project_id
+    else:
+        user = await service.user_named(session, body.user)
+        project_id = user.project_id
+    row, key = await keys.mint(
+        session, user, body.kind, body.name, project_id=project_id, scopes=scopes, expires_in_s=body.expires_in_s
+    )
+    project = await session.get_one(ProjectRow, row.project_id)
+    return CreatedKey(**_shape(row, user, project).model_dump(), key=key)
+
+
+def _check_rights(body: KeyCreate, caller: Caller, scopes: frozenset[Scope] | None) -> None:
     if caller.kind is not KeyKind.ADMIN and (
         body.kind is not KeyKind.USER or body.user not in (None, caller.user_name)
     ):
@@ -26,10 +44,11 @@ async def create_key(body: KeyCreate, caller: UserCaller, session: SessionDep) -
         raise SpecInvalid(
             f"'{FIRST_PROJECT}' is the admin's own project. Choose another name for the user.", param="user"
         )
-    user = await service.user_named(session, body.user or caller.user_name)
-    row, key = await keys.mint(session, user, body.kind, body.name, expires_in_s=body.expires_in_s)
-    project = await session.get_one(ProjectRow, row.project_id)
-    return CreatedKey(**_shape(row, user, project).model_dump(), key=key)
+    if body.kind is KeyKind.WORKER and scopes is not None:
+        raise SpecInvalid(
+            "A worker's key claims jobs and nothing else: it has no scopes. Leave them out.", param="scopes"
+        )
+    check_grant(caller.scopes, scopes)
 
 
 @router.get("")
@@ -76,6 +95,7 @@ def _shape(row: ApiKeyRow, user: UserRow, project: ProjectRow) -> ApiKey:
         id=row.id,
         name=row.name,
         kind=KeyKind(row.kind),
+        scopes=None if row.scopes is None else [Scope(scope) for scope in row.scopes],
         prefix=row.prefix,
         user=user.name,
         project=project.slug,

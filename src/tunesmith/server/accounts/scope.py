@@ -5,7 +5,7 @@ from typing import Any, Protocol, TypeVar
 from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
-from tunesmith.server.accounts.auth import Caller
+from tunesmith.server.accounts.acting import Caller
 from tunesmith.server.accounts.tables import FIRST_PROJECT, ProjectRow
 
 Statement = TypeVar("Statement", bound=Select[*tuple[Any, ...]])
@@ -18,7 +18,7 @@ class Owned(Protocol):
 
 
 def owned(statement: Statement, table: Any, caller: Caller) -> Statement:
-    """The statement, limited to rows the caller may see: those of its project, or all for an admin key."""
+    """The statement, limited to rows the caller may see: those of its project, or all for an admin that names none."""
     if caller.sees_all:
         return statement
     return statement.where(table.project_id == caller.project_id)

@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tunesmith.schemas.accounts import KeyKind
+from tunesmith.schemas.errors import SpecInvalid
 from tunesmith.server import ids
 from tunesmith.server.accounts import keys
 from tunesmith.server.accounts.tables import FIRST_PROJECT, ProjectRow, SecretRow, UserRow
@@ -20,6 +21,7 @@ async def ensure_first_start(session: AsyncSession, data_dir: Path) -> None:
     A key file that is missing or no longer valid is written anew: who holds the data folder holds the installation.
     """
     admin = await user_named(session, "admin", project_slug=FIRST_PROJECT)
+    admin.role = "admin"
     for kind in (KeyKind.ADMIN, KeyKind.WORKER):
         path = data_dir / f"{kind.value}.key"
         kept = _read_secret(path)
@@ -30,21 +32,35 @@ async def ensure_first_start(session: AsyncSession, data_dir: Path) -> None:
 
 
 async def user_named(session: AsyncSession, name: str, *, project_slug: str | None = None) -> UserRow:
-    """The user of that name, made with a project of the same name if new."""
-    found = await session.scalar(select(UserRow).where(UserRow.name == name))
+    """The user of that name, made with a project of the same name if new.
+
+    Raises SpecInvalid for a new user whose name a project of others has: they would be let into it.
+    """
+    found = await _user(session, name)
     if found is not None:
         return found
     slug = project_slug or name
-    await session.execute(
-        insert(ProjectRow).values(id=ids.new_id("project"), slug=slug).on_conflict_do_nothing(index_elements=["slug"])
+    made = await session.scalar(
+        insert(ProjectRow)
+        .values(id=ids.new_id("project"), slug=slug)
+        .on_conflict_do_nothing(index_elements=["slug"])
+        .returning(ProjectRow.id)
     )
-    project_id = await session.scalar(select(ProjectRow.id).where(ProjectRow.slug == slug))
+    if made is None and (found := await _user(session, name)) is not None:  # a twin of this request was first
+        return found
+    if made is None and project_slug is None:
+        raise SpecInvalid(f"'{name}' is the name of a project. Choose another name for the user.", param="user")
+    project_id = made or await session.scalar(select(ProjectRow.id).where(ProjectRow.slug == slug))
     await session.execute(
         insert(UserRow)
         .values(id=ids.new_id("user"), name=name, project_id=project_id)
         .on_conflict_do_nothing(index_elements=["name"])
     )
     return (await session.scalars(select(UserRow).where(UserRow.name == name))).one()
+
+
+async def _user(session: AsyncSession, name: str) -> UserRow | None:
+    return await session.scalar(select(UserRow).where(UserRow.name == name))
 
 
 async def secret(session: AsyncSession, label: str) -> bytes:

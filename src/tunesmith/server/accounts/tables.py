@@ -76,6 +76,8 @@ class SignInLinkRow(Base):
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    key_id: Mapped[str | None] = mapped_column(ForeignKey("api_keys.id"))
+    """The key whose reach the session has: of who made the link and may less than the person may."""
     digest: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
     created_at: Mapped[dt.datetime] = mapped_column(DateTime(timezone=True), server_default=NOW)
     expires_at: Mapped[dt.datetime] = mapped_column(DateTime(timezone=True))
@@ -90,7 +92,7 @@ class WebSessionRow(Base):
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
     key_id: Mapped[str | None] = mapped_column(ForeignKey("api_keys.id"))
-    """The key that it was signed in with: when that is revoked, the session ends too."""
+    """The key that it was signed in with: it may what the key may, and ends with it."""
     digest: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
     created_at: Mapped[dt.datetime] = mapped_column(DateTime(timezone=True), server_default=NOW)
     last_used_at: Mapped[dt.datetime] = mapped_column(DateTime(timezone=True), server_default=NOW)
