@@ -616,7 +616,8 @@ export interface paths {
         put?: never;
         /**
          * Create Key
-         * @description A new key; this answer is the only one that shows it. Only an admin key makes keys of other kinds or users.
+         * @description A new key of the project; this answer is the only one that shows it. Only an admin makes keys of other kinds or
+         *     for other users, and a restricted key none that may more than it.
          *
          *     Takes: a key of kind admin or service or user.
          */
@@ -644,6 +645,33 @@ export interface paths {
          *     Takes: a key of kind admin or service or user.
          */
         delete: operations["revoke_key"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/live": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow Everything
+         * @description Server-sent events of all jobs of the project (an admin key: of all projects), from now on.
+         *
+         *     `hello` comes first, then each `job` that changed, as it is now; each `event` that happened; and the new `metrics`
+         *     of the jobs named by `watch` (repeatable, at most 8), whose workers report more often meanwhile. An event may be
+         *     told twice: know it by its id. The stream goes on behind `Last-Event-ID` or `after`; where too much time has
+         *     passed, hello says `resumed: false`. It closes after some minutes with a `retry` hint.
+         *
+         *     Takes: a key of kind admin or service or user.
+         */
+        get: operations["follow_everything"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -721,6 +749,84 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/projects": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Projects
+         * @description The projects that requests may name by `OpenAI-Project`: a key its own, a person all that they may act in.
+         *
+         *     Takes: a key of kind admin or service or user.
+         */
+        get: operations["list_projects"];
+        put?: never;
+        /**
+         * Create Project
+         * @description A new project, with the caller as its member.
+         *
+         *     Takes: a key of kind admin or service or user.
+         */
+        post: operations["create_project"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project}/members": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Project Members
+         * @description Who may act in the project, whose own it is first.
+         *
+         *     Takes: a key of kind admin.
+         */
+        get: operations["list_project_members"];
+        put?: never;
+        /**
+         * Add Project Member
+         * @description Lets somebody who is known here act in the project.
+         *
+         *     Takes: a key of kind admin.
+         */
+        post: operations["add_project_member"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project}/members/{user}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove Project Member
+         * @description The person acts in it no more. Keys that they made there stay until they are revoked.
+         *
+         *     Takes: a key of kind admin.
+         */
+        delete: operations["remove_project_member"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/registry/models": {
         parameters: {
             query?: never;
@@ -781,6 +887,108 @@ export interface paths {
         get: operations["list_model_files"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Search
+         * @description What the caller may see and whose name or id holds each word of `q`, best first; without `q` the newest.
+         *
+         *     A name that is `q` comes first, then one that begins with it, then one with a word that does. An id counts like a
+         *     name, whole or without its prefix.
+         *
+         *     Takes: a key of kind admin or service or user.
+         */
+        get: operations["search"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/server": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Retrieve Server
+         * @description Version, address, workers and engines; for an admin also the database, the storage and the data folder.
+         *
+         *     Takes: a key of kind admin or service or user.
+         */
+        get: operations["retrieve_server"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Retrieve Session
+         * @description Who is calling, and the projects that they may name. For a browser it renews the cookie.
+         *
+         *     Takes: a key of kind admin or service or user.
+         */
+        get: operations["retrieve_session"];
+        put?: never;
+        /**
+         * Sign In
+         * @description Signs this browser in, by a link's token or by a key; the answer sets the cookie that later requests carry.
+         */
+        post: operations["sign_in"];
+        /**
+         * Sign Out
+         * @description Ends the browser's session. A key is not ended by it: DELETE /v1/keys/{id} does that.
+         *
+         *     Takes: a key of kind admin or service or user.
+         */
+        delete: operations["sign_out"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sign_in_links": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Create Sign In Link
+         * @description A link that signs one browser in, once. An admin makes them for anybody, and so invites people: a new name gets
+         *     a project of that name. Others make them for themselves, for another browser.
+         *
+         *     Takes: a key of kind admin or service or user.
+         */
+        post: operations["create_sign_in_link"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1714,6 +1922,19 @@ export interface components {
             /** User */
             user: string;
         };
+        /** DatabaseFacts */
+        DatabaseFacts: {
+            /** Connections */
+            connections: number;
+            /** Embedded */
+            embedded: boolean;
+            /** Revision */
+            revision: string;
+            /** Size Bytes */
+            size_bytes: number;
+            /** Version */
+            version: string;
+        };
         /**
          * DatasetRef
          * @description Which version of which data set a file is.
@@ -2390,103 +2611,125 @@ export interface components {
         };
         /**
          * Hyperparameters
-         * @description All that the trainer takes. `auto` is replaced by `resolve` once the data is counted.
+         * @description All that the trainer takes. `auto` is replaced by the rule of schemas/defaults.py once the data is counted.
          */
         Hyperparameters: {
             /**
              * Batch Size
+             * @description Examples per optimiser step.
              * @default auto
              */
             batch_size?: number | "auto";
             /**
              * Beta
+             * @description DPO: how strongly the tuned model is held to the base, 0.1 by default.
              * @default auto
              */
             beta?: number | "auto";
             /**
              * Class Weights
+             * @description Classification: rare classes weigh more; by default where the largest class is thrice the smallest.
              * @default auto
              */
             class_weights?: boolean | "auto";
             /**
              * Hard Negatives
+             * @description Embedding: negatives mined for each pair, none by default.
              * @default auto
              */
             hard_negatives?: number | "auto";
             /**
              * Learning Rate
+             * @description The peak rate, after warm-up.
              * @default auto
              */
             learning_rate?: number | "auto";
             /**
              * Learning Rate Multiplier
+             * @description Times the method's own rate; ignored when learning_rate is given.
              * @default auto
              */
             learning_rate_multiplier?: number | "auto";
             /**
              * Lora Alpha
+             * @description The adapter's output is scaled by lora_alpha / lora_rank.
              * @default auto
              */
             lora_alpha?: number | "auto";
             /**
              * Lora Dropout
+             * @description Share of the adapter's inputs that are dropped in training.
              * @default 0
              */
             lora_dropout?: number;
             /**
              * Lora Rank
+             * @description Columns of the adapter's matrices; without effect on a full run.
              * @default auto
              */
             lora_rank?: number | "auto";
             /**
              * Loss
+             * @description Embedding: chosen from the kind of the records unless told.
              * @default auto
              */
             loss?: ("contrastive" | "denoising" | "multiple_negatives" | "triplet" | "cosine") | "auto";
             /**
              * Lr Schedule
+             * @description How the rate falls after warm-up.
              * @default auto
              */
             lr_schedule?: ("linear" | "cosine" | "constant") | "auto";
-            /** Matryoshka Dims */
+            /**
+             * Matryoshka Dims
+             * @description Embedding: leading dimensions that must serve on their own; empty for none.
+             */
             matryoshka_dims?: number[];
             /**
              * Max Grad Norm
+             * @description Gradients are clipped to this norm.
              * @default 1
              */
             max_grad_norm?: number;
             /**
              * Max Seq Len
+             * @description Tokens; longer records are cut at the end, counted and told.
              * @default auto
              */
             max_seq_len?: number | "auto";
             /**
              * N Epochs
+             * @description Passes over the data, 1-50.
              * @default auto
              */
             n_epochs?: number | "auto";
             /**
              * Packing
+             * @description Several records in one row, kept apart by positions and attention.
              * @default auto
              */
             packing?: boolean | "auto";
             /**
              * Use Dora
+             * @description DoRA: weights are split into magnitude and direction (arXiv:2402.09353); slower, with LoRA and QLoRA.
              * @default false
              */
             use_dora?: boolean;
             /**
              * Use Rslora
+             * @description Rank-stabilised LoRA: the adapter's output is scaled by lora_alpha / sqrt(lora_rank) (arXiv:2312.03732).
              * @default false
              */
             use_rslora?: boolean;
             /**
              * Warmup Steps
+             * @description Optimiser steps over which the rate rises.
              * @default auto
              */
             warmup_steps?: number | "auto";
             /**
              * Weight Decay
+             * @description AdamW's.
              * @default 0
              */
             weight_decay?: number;
@@ -2760,6 +3003,10 @@ export interface components {
              */
             object: "fine_tuning.estimate";
             peak_memory_bytes: components["schemas"]["Range"];
+            /** Reasons */
+            reasons: {
+                [key: string]: string;
+            };
             /** Steps */
             steps: number;
             task: components["schemas"]["Task"];
@@ -3024,6 +3271,66 @@ export interface components {
             /** Validation Sha256 */
             validation_sha256?: string | null;
         };
+        /**
+         * LiveEvent
+         * @description What happened to a job. Told at least once: a client knows it by the event's id.
+         */
+        LiveEvent: {
+            event: components["schemas"]["JobEvent"];
+            /** Job Id */
+            job_id: string;
+            /**
+             * Object
+             * @default live.event
+             * @constant
+             */
+            object: "live.event";
+        };
+        /**
+         * LiveHello
+         * @description The stream's first word. A page that holds another `version` is older than its server.
+         */
+        LiveHello: {
+            /**
+             * Object
+             * @default live.hello
+             * @constant
+             */
+            object: "live.hello";
+            /** Resumed */
+            resumed: boolean;
+            /** Version */
+            version: string;
+        };
+        /**
+         * LiveJob
+         * @description A job as it is now; told whenever it changed, at most once in two seconds each.
+         */
+        LiveJob: {
+            job: components["schemas"]["Job"];
+            /**
+             * Object
+             * @default live.job
+             * @constant
+             */
+            object: "live.job";
+        };
+        /**
+         * LiveMetrics
+         * @description New points of a job that the page looks at.
+         */
+        LiveMetrics: {
+            /** Job Id */
+            job_id: string;
+            /**
+             * Object
+             * @default live.metrics
+             * @constant
+             */
+            object: "live.metrics";
+            /** Points */
+            points: components["schemas"]["JobMetric"][];
+        };
         /** LogLine */
         LogLine: {
             /** At */
@@ -3052,6 +3359,34 @@ export interface components {
             text: string;
             /** Trained */
             trained: boolean;
+        };
+        /**
+         * Member
+         * @description Somebody who may act in a project.
+         */
+        Member: {
+            /** Added At */
+            added_at: number;
+            /**
+             * Object
+             * @default project.member
+             * @constant
+             */
+            object: "project.member";
+            /** Own */
+            own: boolean;
+            /** User */
+            user: string;
+        };
+        /**
+         * MemberCreate
+         * @example {
+         *       "user": "bea"
+         *     }
+         */
+        MemberCreate: {
+            /** User */
+            user: string;
         };
         /**
          * Method
@@ -3367,6 +3702,26 @@ export interface components {
              */
             object: "list";
         };
+        /** Page[Member] */
+        Page_Member_: {
+            /** Data */
+            data: components["schemas"]["Member"][];
+            /** First Id */
+            first_id?: string | null;
+            /**
+             * Has More
+             * @default false
+             */
+            has_more: boolean;
+            /** Last Id */
+            last_id?: string | null;
+            /**
+             * Object
+             * @default list
+             * @constant
+             */
+            object: "list";
+        };
         /** Page[ModelFile] */
         Page_ModelFile_: {
             /** Data */
@@ -3411,6 +3766,46 @@ export interface components {
         Page_Model_: {
             /** Data */
             data: components["schemas"]["Model"][];
+            /** First Id */
+            first_id?: string | null;
+            /**
+             * Has More
+             * @default false
+             */
+            has_more: boolean;
+            /** Last Id */
+            last_id?: string | null;
+            /**
+             * Object
+             * @default list
+             * @constant
+             */
+            object: "list";
+        };
+        /** Page[Project] */
+        Page_Project_: {
+            /** Data */
+            data: components["schemas"]["Project"][];
+            /** First Id */
+            first_id?: string | null;
+            /**
+             * Has More
+             * @default false
+             */
+            has_more: boolean;
+            /** Last Id */
+            last_id?: string | null;
+            /**
+             * Object
+             * @default list
+             * @constant
+             */
+            object: "list";
+        };
+        /** Page[SearchHit] */
+        Page_SearchHit_: {
+            /** Data */
+            data: components["schemas"]["SearchHit"][];
             /** First Id */
             first_id?: string | null;
             /**
@@ -3556,6 +3951,35 @@ export interface components {
              * @default about:blank
              */
             type: string;
+        };
+        /**
+         * Project
+         * @description What rows belong to. A request is about the key's project; a signed-in person's names another one of theirs by
+         *     the header `OpenAI-Project`.
+         */
+        Project: {
+            /** Created At */
+            created_at: number;
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /**
+             * Object
+             * @default project
+             * @constant
+             */
+            object: "project";
+        };
+        /**
+         * ProjectCreate
+         * @example {
+         *       "name": "support-bot"
+         *     }
+         */
+        ProjectCreate: {
+            /** Name */
+            name: string;
         };
         /**
          * Range
@@ -3848,6 +4272,100 @@ export interface components {
          */
         Scope: "read" | "train" | "infer" | "manage";
         /**
+         * SearchHit
+         * @description One thing that a search found.
+         */
+        SearchHit: {
+            /** Created At */
+            created_at?: number | null;
+            /** Id */
+            id: string;
+            /**
+             * Object
+             * @enum {string}
+             */
+            object: "fine_tuning.job" | "dataset" | "file" | "model" | "base_model" | "project" | "api_key";
+            /**
+             * Subtitle
+             * @default
+             */
+            subtitle: string;
+            /** Title */
+            title: string;
+        };
+        /**
+         * ServerFacts
+         * @description Answer of GET /v1/server. What only an operator needs is None for others.
+         */
+        ServerFacts: {
+            /** Data Dir */
+            data_dir?: string | null;
+            database?: components["schemas"]["DatabaseFacts"] | null;
+            /** Engines */
+            engines: number;
+            /**
+             * Object
+             * @default server
+             * @constant
+             */
+            object: "server";
+            /** Price Per Hour */
+            price_per_hour: number;
+            /** Python */
+            python: string;
+            /** Started At */
+            started_at: number;
+            storage?: components["schemas"]["StorageFacts"] | null;
+            /** Url */
+            url: string;
+            /** Version */
+            version: string;
+            workers: components["schemas"]["WorkerFacts"];
+        };
+        /**
+         * Session
+         * @description Who is calling: signed in by a cookie that scripts cannot read, or by a key.
+         */
+        Session: {
+            /** Expires At */
+            expires_at?: number | null;
+            /**
+             * Object
+             * @default session
+             * @constant
+             */
+            object: "session";
+            project: components["schemas"]["Project"];
+            /** Projects */
+            projects: components["schemas"]["Project"][];
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "admin" | "member";
+            /** Scopes */
+            scopes?: components["schemas"]["Scope"][] | null;
+            /** Sees All */
+            sees_all: boolean;
+            /** Signed In At */
+            signed_in_at: number;
+            /** User */
+            user: string;
+        };
+        /**
+         * SessionCreate
+         * @description Exactly one of the two: the token of a sign-in link, or a live user or admin key.
+         * @example {
+         *       "token": "tsl_..."
+         *     }
+         */
+        SessionCreate: {
+            /** Key */
+            key?: string | null;
+            /** Token */
+            token?: string | null;
+        };
+        /**
          * SetColumns
          * @description Says what the columns of a table, or the keys of JSON lines, are: `{"question": "prompt", "answer":
          *     "completion"}`. Those that are not named stay as they are; a role of "" leaves a column out.
@@ -3913,6 +4431,41 @@ export interface components {
             hyperparameters: components["schemas"]["ShownHyperparameters"];
         };
         /**
+         * SignInLink
+         * @description A link that signs one browser in, once.
+         */
+        SignInLink: {
+            /** Expires At */
+            expires_at: number;
+            /** Id */
+            id: string;
+            /**
+             * Object
+             * @default sign_in_link
+             * @constant
+             */
+            object: "sign_in_link";
+            /** Url */
+            url: string;
+            /** User */
+            user: string;
+        };
+        /**
+         * SignInLinkCreate
+         * @example {
+         *       "user": "bea"
+         *     }
+         */
+        SignInLinkCreate: {
+            /**
+             * Expires In S
+             * @default 900
+             */
+            expires_in_s: number;
+            /** User */
+            user?: string | null;
+        };
+        /**
          * SimilarityHistogram
          * @description Cosine similarities from -1 to 1 in equal bins: of texts that belong together, and of those that do not.
          */
@@ -3927,6 +4480,22 @@ export interface components {
             positives_after: number[];
             /** Positives Before */
             positives_before: number[];
+        };
+        /** StorageFacts */
+        StorageFacts: {
+            /** Free Bytes */
+            free_bytes?: number | null;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "folder" | "s3" | "gcs" | "azure" | "http" | "memory";
+            /** Location */
+            location: string;
+            /** N Blobs */
+            n_blobs: number;
+            /** Size Bytes */
+            size_bytes: number;
         };
         /** StreamOptions */
         StreamOptions: {
@@ -4155,6 +4724,13 @@ export interface components {
              */
             version: string;
         };
+        /** WorkerFacts */
+        WorkerFacts: {
+            /** Busy */
+            busy: number;
+            /** Connected */
+            connected: number;
+        };
         /**
          * WorkerFit
          * @description Whether one worker could run the job.
@@ -4215,6 +4791,7 @@ export type CompleteReply = components['schemas']['CompleteReply'];
 export type CompleteRequest = components['schemas']['CompleteRequest'];
 export type CompletionRequest = components['schemas']['CompletionRequest'];
 export type CreatedKey = components['schemas']['CreatedKey'];
+export type DatabaseFacts = components['schemas']['DatabaseFacts'];
 export type DatasetRef = components['schemas']['DatasetRef'];
 export type Deleted = components['schemas']['Deleted'];
 export type Delivery = components['schemas']['Delivery'];
@@ -4271,9 +4848,15 @@ export type KeyKind = components['schemas']['KeyKind'];
 export type LengthSummary = components['schemas']['LengthSummary'];
 export type LineFault = components['schemas']['LineFault'];
 export type Lineage = components['schemas']['Lineage'];
+export type LiveEvent = components['schemas']['LiveEvent'];
+export type LiveHello = components['schemas']['LiveHello'];
+export type LiveJob = components['schemas']['LiveJob'];
+export type LiveMetrics = components['schemas']['LiveMetrics'];
 export type LogLine = components['schemas']['LogLine'];
 export type LogSlice = components['schemas']['LogSlice'];
 export type MarkedText = components['schemas']['MarkedText'];
+export type Member = components['schemas']['Member'];
+export type MemberCreate = components['schemas']['MemberCreate'];
 export type Method = components['schemas']['Method'];
 export type MetricPoint = components['schemas']['MetricPoint'];
 export type MetricSlice = components['schemas']['MetricSlice'];
@@ -4291,13 +4874,18 @@ export type PageJobEvent = components['schemas']['Page_JobEvent_'];
 export type PageJobLog = components['schemas']['Page_JobLog_'];
 export type PageJobMetric = components['schemas']['Page_JobMetric_'];
 export type PageJob = components['schemas']['Page_Job_'];
+export type PageMember = components['schemas']['Page_Member_'];
 export type PageModelFile = components['schemas']['Page_ModelFile_'];
 export type PageModelVersion = components['schemas']['Page_ModelVersion_'];
 export type PageModel = components['schemas']['Page_Model_'];
+export type PageProject = components['schemas']['Page_Project_'];
+export type PageSearchHit = components['schemas']['Page_SearchHit_'];
 export type Parity = components['schemas']['Parity'];
 export type Priority = components['schemas']['Priority'];
 export type Probe = components['schemas']['Probe'];
 export type Problem = components['schemas']['Problem'];
+export type Project = components['schemas']['Project'];
+export type ProjectCreate = components['schemas']['ProjectCreate'];
 export type Range = components['schemas']['Range'];
 export type RecordKind = components['schemas']['RecordKind'];
 export type RecordMessage = components['schemas']['RecordMessage'];
@@ -4313,11 +4901,18 @@ export type Resume = components['schemas']['Resume'];
 export type RunEvent = components['schemas']['RunEvent'];
 export type RunStarted = components['schemas']['RunStarted'];
 export type Scope = components['schemas']['Scope'];
+export type SearchHit = components['schemas']['SearchHit'];
+export type ServerFacts = components['schemas']['ServerFacts'];
+export type Session = components['schemas']['Session'];
+export type SessionCreate = components['schemas']['SessionCreate'];
 export type SetColumns = components['schemas']['SetColumns'];
 export type ShownHyperparameters = components['schemas']['ShownHyperparameters'];
 export type ShownMethod = components['schemas']['ShownMethod'];
 export type ShownSupervised = components['schemas']['ShownSupervised'];
+export type SignInLink = components['schemas']['SignInLink'];
+export type SignInLinkCreate = components['schemas']['SignInLinkCreate'];
 export type SimilarityHistogram = components['schemas']['SimilarityHistogram'];
+export type StorageFacts = components['schemas']['StorageFacts'];
 export type StreamOptions = components['schemas']['StreamOptions'];
 export type StreamPositions = components['schemas']['StreamPositions'];
 export type SupervisedMethod = components['schemas']['SupervisedMethod'];
@@ -4330,6 +4925,7 @@ export type UploadReply = components['schemas']['UploadReply'];
 export type UploadRequest = components['schemas']['UploadRequest'];
 export type UploadTarget = components['schemas']['UploadTarget'];
 export type Version = components['schemas']['Version'];
+export type WorkerFacts = components['schemas']['WorkerFacts'];
 export type WorkerFit = components['schemas']['WorkerFit'];
 export type $defs = Record<string, never>;
 export interface operations {
@@ -5665,6 +6261,49 @@ export interface operations {
             };
         };
     };
+    follow_everything: {
+        parameters: {
+            query?: {
+                watch?: string[] | null;
+                after?: string | null;
+            };
+            header?: {
+                "last-event-id"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The `data` of each server-sent event. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string | components["schemas"]["LiveHello"] | components["schemas"]["LiveJob"] | components["schemas"]["LiveEvent"] | components["schemas"]["LiveMetrics"];
+                };
+            };
+            /** @description The request was refused: what happened, to which parameter or id, and the next step. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server could not answer: try again after `retry-after`, or tell its operator the incident id. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     list_models: {
         parameters: {
             query?: never;
@@ -5821,6 +6460,209 @@ export interface operations {
             };
         };
     };
+    list_projects: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Project_"];
+                };
+            };
+            /** @description The request was refused: what happened, to which parameter or id, and the next step. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server could not answer: try again after `retry-after`, or tell its operator the incident id. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_project: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProjectCreate"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Project"];
+                };
+            };
+            /** @description The request was refused: what happened, to which parameter or id, and the next step. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server could not answer: try again after `retry-after`, or tell its operator the incident id. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_project_members: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Member_"];
+                };
+            };
+            /** @description The request was refused: what happened, to which parameter or id, and the next step. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server could not answer: try again after `retry-after`, or tell its operator the incident id. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    add_project_member: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MemberCreate"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Member"];
+                };
+            };
+            /** @description The request was refused: what happened, to which parameter or id, and the next step. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server could not answer: try again after `retry-after`, or tell its operator the incident id. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    remove_project_member: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+                user: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request was refused: what happened, to which parameter or id, and the next step. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server could not answer: try again after `retry-after`, or tell its operator the incident id. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     list_versions: {
         parameters: {
             query?: {
@@ -5921,6 +6763,243 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_ModelFile_"];
+                };
+            };
+            /** @description The request was refused: what happened, to which parameter or id, and the next step. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server could not answer: try again after `retry-after`, or tell its operator the incident id. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    search: {
+        parameters: {
+            query?: {
+                q?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_SearchHit_"];
+                };
+            };
+            /** @description The request was refused: what happened, to which parameter or id, and the next step. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server could not answer: try again after `retry-after`, or tell its operator the incident id. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    retrieve_server: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServerFacts"];
+                };
+            };
+            /** @description The request was refused: what happened, to which parameter or id, and the next step. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server could not answer: try again after `retry-after`, or tell its operator the incident id. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    retrieve_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description The request was refused: what happened, to which parameter or id, and the next step. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server could not answer: try again after `retry-after`, or tell its operator the incident id. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    sign_in: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SessionCreate"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description The request was refused: what happened, to which parameter or id, and the next step. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server could not answer: try again after `retry-after`, or tell its operator the incident id. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    sign_out: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request was refused: what happened, to which parameter or id, and the next step. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server could not answer: try again after `retry-after`, or tell its operator the incident id. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_sign_in_link: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignInLinkCreate"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInLink"];
                 };
             };
             /** @description The request was refused: what happened, to which parameter or id, and the next step. */
