@@ -5,6 +5,7 @@ bounds and words are the server's.
 """
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,9 @@ def fields() -> str:
         "hyperparameters": {name: _field(schema) for name, schema in numbers.items()},
         "job": {name: _field(schema) for name, schema in job.items()},
     }
-    return json.dumps(told, indent=2, ensure_ascii=False) + "\n"
+    text = json.dumps(told, indent=2, ensure_ascii=False)
+    # A list of choices on one line, as the page's formatter has it.
+    return re.sub(r"\[\s+([^\[\]{}]*?)\s+\]", lambda found: f"[{' '.join(found[1].split())}]", text) + "\n"
 
 
 def _field(schema: dict[str, Any]) -> dict[str, Any]:
