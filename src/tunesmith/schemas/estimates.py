@@ -98,6 +98,8 @@ class JobEstimate(Shape):
     """From the claim to the finished model; without waiting in the queue."""
     fetch_s: float
     """Of it the download of the base where the worker is not known to have it."""
+    fetch_bytes: int
+    """Size of that download, about; 0 where the base is on the worker's disk."""
     cost: EstimatedCost
     tokens: EstimatedTokens
     n_train: int
@@ -106,6 +108,8 @@ class JobEstimate(Shape):
     micro_batch: int
     """Examples that are computed at once; the rest of a batch follows, and their gradients are summed."""
     hyperparameters: ResolvedHyperparameters
+    defaults: ResolvedHyperparameters
+    """What the hyperparameters would be if none had been asked for."""
     reasons: dict[str, str]
     """Why: a sentence for each of the hyperparameters, and for adaptation, method and validation_split. Of what was
     asked for, it tells what the default would be."""

@@ -73,10 +73,21 @@ async def test_every_number_is_told_with_its_reason(remote):
     assert set(reasons) == {*found["hyperparameters"], "adaptation", "method", "validation_split"}
     assert reasons["n_epochs"] == "6 epochs, because 90 training examples are few (under 1,000)."
     assert reasons["batch_size"].startswith("You asked for 4. The default: 11 at a time")
+    assert (found["hyperparameters"]["batch_size"], found["defaults"]["batch_size"]) == (4, 11)
+    assert found["defaults"]["n_epochs"] == found["hyperparameters"]["n_epochs"] == 6
     # The base reads 1,024 tokens, whatever is asked for.
     assert found["hyperparameters"]["max_seq_len"] == 1024
     assert reasons["max_seq_len"] == "1,024 tokens, all that the base can read: you asked for 5,000."
     assert reasons["validation_split"].startswith("10 of 100 different records (10%)")
+
+
+async def test_what_must_be_fetched_is_told_in_bytes(remote):
+    bundled = await estimated(remote)
+    assert (bundled["fetch_bytes"], bundled["fetch_s"]) == (0, 0)
+    fetched = await estimated(
+        remote, model="smollm2-135m-instruct", training_file=await remote.upload(CHATS, "c.jsonl")
+    )
+    assert 80e6 < fetched["fetch_bytes"] < 120e6
 
 
 async def test_the_balance_of_the_labels_is_what_weighs_classes(remote):

@@ -58,6 +58,7 @@ class _Choice:
     bill: Bill
     correction: Correction
     fetch_s: float
+    fetch_bytes: int
 
 
 async def estimate(
@@ -113,6 +114,7 @@ def _choose(found: _Found, work: Workload, fits: list[WorkerFit]) -> _Choice:
             bill(work, worker.machine),
             found.history.correction(worker.device),
             worker.fetch_s(found.draft.choice.entry),
+            worker.fetch_bytes(found.draft.choice.entry),
         )
     nobody = KnownWorker.nobody(NO_WORKER)
     return _Choice(
@@ -121,6 +123,7 @@ def _choose(found: _Found, work: Workload, fits: list[WorkerFit]) -> _Choice:
         bill(work, NO_WORKER),
         found.history.correction("cpu"),
         nobody.fetch_s(found.draft.choice.entry),
+        nobody.fetch_bytes(found.draft.choice.entry),
     )
 
 
@@ -139,6 +142,7 @@ def _answer(found: _Found, data: Data, choice: _Choice, fits: list[WorkerFit], s
         peak_memory_bytes=memory,
         time_s=time_s,
         fetch_s=choice.fetch_s,
+        fetch_bytes=choice.fetch_bytes,
         cost=_cost(settings.worker_price_per_hour, time_s),
         tokens=EstimatedTokens(
             total=round(work.tokens), trained=round(work.tokens * data.trained_share), counted_by=data.counted_by
@@ -148,6 +152,7 @@ def _answer(found: _Found, data: Data, choice: _Choice, fits: list[WorkerFit], s
         steps=work.steps,
         micro_batch=choice.bill.micro_batch,
         hyperparameters=work.numbers,
+        defaults=data.defaults,
         reasons=data.reasons,
         workers=fits,
         warnings=[*data.warnings, *_warnings(fits, choice)],

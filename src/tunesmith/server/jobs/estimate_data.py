@@ -17,7 +17,7 @@ from tunesmith.schemas.job_defaults import why_adaptation, why_held_out, why_met
 from tunesmith.schemas.models import BaseModelEntry
 from tunesmith.schemas.records import RecordKind, kinds_of
 from tunesmith.schemas.shape import Adaptation, Task, TrainingMethod
-from tunesmith.schemas.training import Hyperparameters
+from tunesmith.schemas.training import Hyperparameters, ResolvedHyperparameters
 from tunesmith.server.datasets import preview
 from tunesmith.server.datasets import service as datasets
 from tunesmith.server.datasets.tables import FileRow
@@ -41,6 +41,8 @@ class Data:
     trained_share: float
     counted_by: CountedBy
     warnings: list[str]
+    defaults: ResolvedHyperparameters
+    """What the numbers would be if none had been asked for."""
     reasons: dict[str, str]
     """Why each number is what it is, by name; of adaptation, method and validation_split too."""
 
@@ -72,10 +74,13 @@ async def read(blobs: BlobStore, draft: Draft, models_dir: Path) -> Data:
         counted = await asyncio.to_thread(_count, sample, entry, task, models_dir)
     shape = shape_of(entry, models_dir)
     parts = _parts(draft, report)
-    told = _explained(draft, report, parts.n_train)
+    seen = _situation(draft, report, parts.n_train)
+    told = _explained(Hyperparameters.model_validate(draft.row.wanted), seen)
+    usual = _explained(Hyperparameters(), seen).numbers
     work = _workload(draft, report, counted, shape, parts, told)
     warnings = _warnings(draft, report, work, counted)
-    return Data(work, counted.trained_share, counted.by, warnings, told.reasons | _reasons(draft, report, parts))
+    reasons = told.reasons | _reasons(draft, report, parts, seen)
+    return Data(work, counted.trained_share, counted.by, warnings, usual, reasons)
 
 
 async def _sample(blobs: BlobStore, file: FileRow) -> list[FileRecord]:
@@ -194,15 +199,14 @@ def _lengths(report: FileReport, counted: _Counted, method: TrainingMethod, max_
     return min(rows * max_seq_len, mean + rows * marks), max(1, min(max_seq_len, round(longest + marks)))
 
 
-def _explained(draft: Draft, report: FileReport, n_train: int) -> Explained:
+def _explained(wanted: Hyperparameters, seen: Situation) -> Explained:
     """The numbers as the run would have them, bounded by what the base can read, and why."""
-    entry = draft.choice.entry
-    told = explain(Hyperparameters.model_validate(draft.row.wanted), _situation(draft, report, n_train))
+    told = explain(wanted, seen)
     asked = told.numbers.max_seq_len
-    if asked <= entry.context:
+    if asked <= seen.context:
         return told
-    why = f"{entry.context:,} tokens, all that the base can read: you asked for {asked:,}."
-    numbers = told.numbers.model_copy(update={"max_seq_len": entry.context})
+    why = f"{seen.context:,} tokens, all that the base can read: you asked for {asked:,}."
+    numbers = told.numbers.model_copy(update={"max_seq_len": seen.context})
     return Explained(numbers, told.reasons | {"max_seq_len": why})
 
 
@@ -220,16 +224,15 @@ def _situation(draft: Draft, report: FileReport, n_train: int) -> Situation:
     )
 
 
-def _reasons(draft: Draft, report: FileReport, parts: _Parts) -> dict[str, str]:
+def _reasons(draft: Draft, report: FileReport, parts: _Parts, seen: Situation) -> dict[str, str]:
     """Of what is decided beside the numbers."""
-    row, seen = draft.row, _situation(draft, report, parts.n_train)
     return {
         "adaptation": why_adaptation(seen),
         "method": why_method(seen, report.n_records),
         "validation_split": why_held_out(
             parts.distinct,
             parts.n_held_out,
-            row.validation_split,
+            draft.row.validation_split,
             own_file=draft.validation is not None,
             fewest=FEWEST,
         ),

@@ -41,15 +41,22 @@ class KnownWorker:
     def device(self) -> Device:
         return "gpu" if self.machine.on_gpu else "cpu"
 
-    def fetch_s(self, entry: BaseModelEntry) -> float:
-        """Seconds until the base is on the worker's disk; 0 where it is."""
+    def fetch_bytes(self, entry: BaseModelEntry) -> int:
+        """What must be downloaded of the base, about; 0 where it is on the worker's disk."""
         if self.has_base or isinstance(entry.source, BundledSource | FolderSource):
-            return 0.0
-        costs = load_costs()
-        expanding = costs.expand_s * entry.parameters / 135e6 if entry.weights == "gguf" else 0.0
+            return 0
         size_bytes = entry.parameters * BYTES_PER_WEIGHT[entry.weights]
         if isinstance(entry.source, PackageSource) and entry.weights == "safetensors":
             size_bytes *= 2  # packaged weights are float32
+        return round(size_bytes)
+
+    def fetch_s(self, entry: BaseModelEntry) -> float:
+        """Seconds until the base is on the worker's disk; 0 where it is."""
+        size_bytes = self.fetch_bytes(entry)
+        if not size_bytes:
+            return 0.0
+        costs = load_costs()
+        expanding = costs.expand_s * entry.parameters / 135e6 if entry.weights == "gguf" else 0.0
         return size_bytes / costs.download_bytes_per_s + expanding
 
 
