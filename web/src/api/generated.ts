@@ -173,6 +173,124 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/datasets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Datasets
+         * @description The project's data sets, the last changed first. `search` looks into names and descriptions; `kind` is what the
+         *     records of the newest version are, `task` what they can train.
+         *
+         *     Takes: a key of kind admin or service or user.
+         */
+        get: operations["list_datasets"];
+        put?: never;
+        /**
+         * Create Dataset
+         * @description A name for an uploaded training file, which becomes version 1. A name is taken once in a project, and a file
+         *     belongs to one version at most; from now on it is kept as long as the data set.
+         *
+         *     Takes: a key of kind admin or service or user.
+         */
+        post: operations["create_dataset"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/datasets/{dataset_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Retrieve Dataset
+         * @description The data set with its newest version.
+         *
+         *     Takes: a key of kind admin or service or user.
+         */
+        get: operations["retrieve_dataset"];
+        put?: never;
+        /**
+         * Update Dataset
+         * @description The data set under another name or description.
+         *
+         *     Takes: a key of kind admin or service or user.
+         */
+        post: operations["update_dataset"];
+        /**
+         * Delete Dataset
+         * @description Deletes the data set with all its versions and their files. Jobs on them keep the bytes until they end.
+         *
+         *     Takes: a key of kind admin or service or user.
+         */
+        delete: operations["delete_dataset"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/datasets/{dataset_id}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Versions
+         * @description Versions, the newest first; `after` is the number of the last one of the page before. Report and records of a
+         *     version are those of its file: GET /v1/files/{id}/report and /records.
+         *
+         *     Takes: a key of kind admin or service or user.
+         */
+        get: operations["list_versions"];
+        put?: never;
+        /**
+         * Create Version
+         * @description A new version: another file (`file_id`), or what `fixes` make of a version, in their order.
+         *
+         *     Fixes read the whole file, so a large one takes a while. All of it or nothing: what changes no record, leaves none
+         *     or cannot be done is 400 with the reason, and no version is made.
+         *
+         *     Takes: a key of kind admin or service or user.
+         */
+        post: operations["create_version"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/datasets/{dataset_id}/versions/{version}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Retrieve Version
+         * @description One version.
+         *
+         *     Takes: a key of kind admin or service or user.
+         */
+        get: operations["retrieve_version"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/embeddings": {
         parameters: {
             query?: never;
@@ -353,7 +471,9 @@ export interface paths {
         };
         /**
          * List Jobs
-         * @description Jobs, newest first. `metadata[k]=v` keeps those with that pair, `metadata=null` those without metadata.
+         * @description Jobs, newest first unless told. `metadata[k]=v` keeps those with that pair, `metadata=null` those without metadata.
+         *
+         *     `include=sparkline` adds up to 24 training losses to each job that has some.
          *
          *     Takes: a key of kind admin or service or user.
          */
@@ -375,6 +495,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/fine_tuning/jobs/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel Jobs
+         * @description Cancels up to 100 jobs and says of each id what became of it; one that has ended or is not there stops none.
+         *
+         *     Takes: a key of kind admin or service or user.
+         */
+        post: operations["cancel_jobs"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/fine_tuning/jobs/counts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Count Jobs
+         * @description How many jobs are in each state, of those that the same filters keep as in the list (`status` is none of them).
+         *
+         *     Takes: a key of kind admin or service or user.
+         */
+        get: operations["count_jobs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/fine_tuning/jobs/{job_id}": {
         parameters: {
             query?: never;
@@ -390,7 +554,13 @@ export interface paths {
          */
         get: operations["retrieve_job"];
         put?: never;
-        post?: never;
+        /**
+         * Update Job
+         * @description Changes the job's name or priority; what is left out stays. A job that has ended keeps its priority.
+         *
+         *     Takes: a key of kind admin or service or user.
+         */
+        post: operations["update_job"];
         delete?: never;
         options?: never;
         head?: never;
@@ -465,6 +635,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/fine_tuning/jobs/{job_id}/config": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Retrieve Config
+         * @description A body that makes the same job again, and every number that the run used, once it has told them.
+         *
+         *     Takes: a key of kind admin or service or user.
+         */
+        get: operations["retrieve_config"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/fine_tuning/jobs/{job_id}/events": {
         parameters: {
             query?: never;
@@ -498,7 +690,7 @@ export interface paths {
         };
         /**
          * List Logs
-         * @description Lines that the run wrote, oldest first.
+         * @description Lines that the run wrote, oldest first, or newest first with `order=desc`; `search` keeps those with that text.
          *
          *     Takes: a key of kind admin or service or user.
          */
@@ -521,6 +713,9 @@ export interface paths {
         /**
          * List Metrics
          * @description The run's figures, oldest first. Steps that were trained again after a resume stand once.
+         *
+         *     With `points=N` the whole run in one answer, thinned to at most N points of each figure, its lowest and highest
+         *     ones among them; a point then has only those of its figures that were kept.
          *
          *     Takes: a key of kind admin or service or user.
          */
@@ -571,6 +766,72 @@ export interface paths {
          *     Takes: a key of kind admin or service or user.
          */
         post: operations["resume_job"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/fine_tuning/jobs/{job_id}/script": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Retrieve Script
+         * @description The same job again, as curl, Python, a command line and YAML.
+         *
+         *     Takes: a key of kind admin or service or user.
+         */
+        get: operations["retrieve_script"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/fine_tuning/jobs/{job_id}/timeline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Retrieve Timeline
+         * @description Where the job's time went: waiting, starting, each phase of its run, pauses; from first to last without gaps.
+         *
+         *     Takes: a key of kind admin or service or user.
+         */
+        get: operations["retrieve_timeline"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/fine_tuning/script": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Script Of A Body
+         * @description The job of this body as curl, Python, a command line and YAML. Nothing is made, and no file is looked at.
+         *
+         *     Takes: a key of kind admin or service or user.
+         */
+        post: operations["script_of_a_body"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1399,6 +1660,22 @@ export interface components {
             low: number;
         };
         /**
+         * CancelOutcome
+         * @description What became of one id: `already_ended` and `not_found` changed nothing.
+         */
+        CancelOutcome: {
+            /** Id */
+            id: string;
+            /** Message */
+            message: string;
+            /**
+             * Outcome
+             * @enum {string}
+             */
+            outcome: "cancelled" | "already_ended" | "not_found";
+            status?: components["schemas"]["JobStatus"] | null;
+        };
+        /**
          * Capabilities
          * @description What a worker can do; told with each claim.
          */
@@ -1936,6 +2213,52 @@ export interface components {
             version: string;
         };
         /**
+         * Dataset
+         * @description A name with versions; the newest is what a job takes that names the data set alone.
+         */
+        Dataset: {
+            /** Created At */
+            created_at: number;
+            /** Description */
+            description: string;
+            /** Id */
+            id: string;
+            /** N Versions */
+            n_versions: number;
+            /** Name */
+            name: string;
+            newest: components["schemas"]["DatasetVersion"];
+            /**
+             * Object
+             * @default dataset
+             * @constant
+             */
+            object: "dataset";
+            /** Project */
+            project: string;
+            /** Updated At */
+            updated_at: number;
+        };
+        /**
+         * DatasetCreate
+         * @description Body of POST /v1/datasets: a name for a file, which becomes version 1.
+         * @example {
+         *       "file_id": "file-3kTMd0aPq9LkXw2VbNc7Rz",
+         *       "name": "support-chats"
+         *     }
+         */
+        DatasetCreate: {
+            /**
+             * Description
+             * @default
+             */
+            description: string;
+            /** File Id */
+            file_id: string;
+            /** Name */
+            name: string;
+        };
+        /**
          * DatasetRef
          * @description Which version of which data set a file is.
          */
@@ -1944,6 +2267,64 @@ export interface components {
             id: string;
             /** Name */
             name: string;
+            /** Version */
+            version: number;
+        };
+        /**
+         * DatasetUpdate
+         * @description Body of POST /v1/datasets/{id}: what is left out stays.
+         * @example {
+         *       "name": "support-chats-2026"
+         *     }
+         */
+        DatasetUpdate: {
+            /** Description */
+            description?: string | null;
+            /** Name */
+            name?: string | null;
+        };
+        /**
+         * DatasetVersion
+         * @description One state of a data set: a file that never changes.
+         */
+        DatasetVersion: {
+            /**
+             * Added
+             * @default 0
+             */
+            added: number;
+            /** Created At */
+            created_at: number;
+            /** Created By */
+            created_by: string;
+            /** Dataset Id */
+            dataset_id: string;
+            file: components["schemas"]["FileObject"];
+            /** Fixes */
+            fixes?: (components["schemas"]["DropFaulty"] | components["schemas"]["DropDuplicates"] | components["schemas"]["DropFound"] | components["schemas"]["RenameLabel"] | components["schemas"]["SetColumns"])[];
+            kind: components["schemas"]["RecordKind"] | null;
+            /** N Faults */
+            n_faults: number;
+            /** N Records */
+            n_records: number;
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+            /**
+             * Object
+             * @default dataset.version
+             * @constant
+             */
+            object: "dataset.version";
+            /** Parent Version */
+            parent_version?: number | null;
+            /**
+             * Removed
+             * @default 0
+             */
+            removed: number;
             /** Version */
             version: number;
         };
@@ -2046,7 +2427,7 @@ export interface components {
              * Code
              * @enum {string}
              */
-            code: "likely_secrets" | "personal_data" | "very_short" | "very_long" | "one_character" | "answer_repeats_prompt" | "same_texts" | "conflicting_labels" | "nucleotides" | "rare_labels";
+            code: "likely_secrets" | "personal_data" | "very_short" | "very_long" | "empty_text" | "one_character" | "answer_repeats_prompt" | "same_texts" | "conflicting_labels" | "nucleotides" | "rare_labels";
             /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
@@ -2884,6 +3265,23 @@ export interface components {
             step_number: number;
         };
         /**
+         * JobConfig
+         * @description What was asked, as a body that makes the same job again, and the numbers that the run used.
+         */
+        JobConfig: {
+            /**
+             * Object
+             * @default fine_tuning.job.config
+             * @constant
+             */
+            object: "fine_tuning.job.config";
+            request: components["schemas"]["JobCreate"];
+            /** Resolved */
+            resolved?: {
+                [key: string]: unknown;
+            } | null;
+        };
+        /**
          * JobCost
          * @description What the workers' time has cost so far, in the currency that the operator counts in.
          */
@@ -2894,6 +3292,24 @@ export interface components {
             value: number;
             /** Worker S */
             worker_s: number;
+        };
+        /**
+         * JobCounts
+         * @description How many jobs are in each state, of those that the other filters keep.
+         */
+        JobCounts: {
+            /** By Status */
+            by_status: {
+                [key: string]: number;
+            };
+            /**
+             * Object
+             * @default fine_tuning.job.counts
+             * @constant
+             */
+            object: "fine_tuning.job.counts";
+            /** Total */
+            total: number;
         };
         /**
          * JobCreate
@@ -2979,11 +3395,14 @@ export interface components {
             adaptation: components["schemas"]["Adaptation"];
             basis: components["schemas"]["EstimateBasis"];
             cost: components["schemas"]["EstimatedCost"];
+            defaults: components["schemas"]["ResolvedHyperparameters"];
             /**
              * Device
              * @enum {string}
              */
             device: "cpu" | "gpu";
+            /** Fetch Bytes */
+            fetch_bytes: number;
             /** Fetch S */
             fetch_s: number;
             hyperparameters: components["schemas"]["ResolvedHyperparameters"];
@@ -3117,6 +3536,31 @@ export interface components {
             };
         };
         /**
+         * JobMetrics
+         * @description A page of points; with `points=N` all of the run, thinned so that each figure keeps its extremes.
+         */
+        JobMetrics: {
+            /** Data */
+            data: components["schemas"]["JobMetric"][];
+            /** First Id */
+            first_id?: string | null;
+            /**
+             * Has More
+             * @default false
+             */
+            has_more: boolean;
+            /** Last Id */
+            last_id?: string | null;
+            /** N Points */
+            n_points?: number | null;
+            /**
+             * Object
+             * @default list
+             * @constant
+             */
+            object: "list";
+        };
+        /**
          * JobProgress
          * @description Where the run stands; `percent` 0-100.
          */
@@ -3149,7 +3593,7 @@ export interface components {
              * Reason
              * @enum {string}
              */
-            reason: "validating_files" | "workers_busy" | "no_worker_connected" | "no_worker_can_run_it" | "backing_off" | "paused";
+            reason: "validating_files" | "workers_busy" | "no_worker_connected" | "no_worker_can_run_it" | "backing_off" | "paused" | "starting";
             /** Since */
             since: number;
         };
@@ -3168,10 +3612,85 @@ export interface components {
             memory_bytes: number;
         };
         /**
+         * JobScript
+         * @description The same job in four languages, ready to be copied. The key is read from TUNESMITH_API_KEY, never written out.
+         */
+        JobScript: {
+            /** Cli */
+            cli: string;
+            /** Curl */
+            curl: string;
+            /**
+             * Object
+             * @default fine_tuning.script
+             * @constant
+             */
+            object: "fine_tuning.script";
+            /** Python */
+            python: string;
+            /** Yaml */
+            yaml: string;
+        };
+        /**
          * JobStatus
          * @enum {string}
          */
         JobStatus: "validating_files" | "queued" | "running" | "paused" | "succeeded" | "failed" | "cancelled";
+        /**
+         * JobTimeline
+         * @description Where the time went, first to last, without gaps.
+         */
+        JobTimeline: {
+            /**
+             * Object
+             * @default fine_tuning.job.timeline
+             * @constant
+             */
+            object: "fine_tuning.job.timeline";
+            /** Spans */
+            spans: components["schemas"]["TimelineSpan"][];
+        };
+        /**
+         * JobUpdate
+         * @description Body of POST /v1/fine_tuning/jobs/{id}: what is left out stays.
+         * @example {
+         *       "priority": "high"
+         *     }
+         */
+        JobUpdate: {
+            /** Name */
+            name?: string | null;
+            priority?: components["schemas"]["Priority"] | null;
+        };
+        /**
+         * JobsCancel
+         * @description Body of POST /v1/fine_tuning/jobs/cancel.
+         * @example {
+         *       "ids": [
+         *         "ftjob-3kTMd0aPq9LkXw2VbNc7Rz"
+         *       ]
+         *     }
+         */
+        JobsCancel: {
+            /** Ids */
+            ids: string[];
+        };
+        /**
+         * JobsCancelled
+         * @description One outcome an id, in the order of the request.
+         */
+        JobsCancelled: {
+            /** Data */
+            data: components["schemas"]["CancelOutcome"][];
+            /** N Cancelled */
+            n_cancelled: number;
+            /**
+             * Object
+             * @default fine_tuning.jobs.cancelled
+             * @constant
+             */
+            object: "fine_tuning.jobs.cancelled";
+        };
         /**
          * KeyCreate
          * @example {
@@ -3562,6 +4081,46 @@ export interface components {
              */
             object: "list";
         };
+        /** Page[DatasetVersion] */
+        Page_DatasetVersion_: {
+            /** Data */
+            data: components["schemas"]["DatasetVersion"][];
+            /** First Id */
+            first_id?: string | null;
+            /**
+             * Has More
+             * @default false
+             */
+            has_more: boolean;
+            /** Last Id */
+            last_id?: string | null;
+            /**
+             * Object
+             * @default list
+             * @constant
+             */
+            object: "list";
+        };
+        /** Page[Dataset] */
+        Page_Dataset_: {
+            /** Data */
+            data: components["schemas"]["Dataset"][];
+            /** First Id */
+            first_id?: string | null;
+            /**
+             * Has More
+             * @default false
+             */
+            has_more: boolean;
+            /** Last Id */
+            last_id?: string | null;
+            /**
+             * Object
+             * @default list
+             * @constant
+             */
+            object: "list";
+        };
         /** Page[FileObject] */
         Page_FileObject_: {
             /** Data */
@@ -3646,26 +4205,6 @@ export interface components {
         Page_JobLog_: {
             /** Data */
             data: components["schemas"]["JobLog"][];
-            /** First Id */
-            first_id?: string | null;
-            /**
-             * Has More
-             * @default false
-             */
-            has_more: boolean;
-            /** Last Id */
-            last_id?: string | null;
-            /**
-             * Object
-             * @default list
-             * @constant
-             */
-            object: "list";
-        };
-        /** Page[JobMetric] */
-        Page_JobMetric_: {
-            /** Data */
-            data: components["schemas"]["JobMetric"][];
             /** First Id */
             first_id?: string | null;
             /**
@@ -4552,6 +5091,22 @@ export interface components {
             type: "text";
         };
         /**
+         * TimelineSpan
+         * @description A stretch of a job's life; `ended_at` is None of the one that lasts.
+         */
+        TimelineSpan: {
+            /** Attempt */
+            attempt?: number | null;
+            /** Ended At */
+            ended_at: number | null;
+            /** Phase */
+            phase: string;
+            /** Started At */
+            started_at: number;
+            /** Worker */
+            worker?: string | null;
+        };
+        /**
          * TrainingMethod
          * @description What the loss is made of; the words of OpenAI's `method.type`.
          * @enum {string}
@@ -4724,6 +5279,33 @@ export interface components {
              */
             version: string;
         };
+        /**
+         * VersionCreate
+         * @description Body of POST /v1/datasets/{id}/versions: another file, or fixes to a version that is there.
+         * @example {
+         *       "fixes": [
+         *         {
+         *           "type": "drop_duplicates"
+         *         },
+         *         {
+         *           "type": "drop_faulty"
+         *         }
+         *       ]
+         *     }
+         */
+        VersionCreate: {
+            /** File Id */
+            file_id?: string | null;
+            /** Fixes */
+            fixes?: (components["schemas"]["DropFaulty"] | components["schemas"]["DropDuplicates"] | components["schemas"]["DropFound"] | components["schemas"]["RenameLabel"] | components["schemas"]["SetColumns"])[] | null;
+            /** From Version */
+            from_version?: number | null;
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+        };
         /** WorkerFacts */
         WorkerFacts: {
             /** Busy */
@@ -4771,6 +5353,7 @@ export type ArtifactFile = components['schemas']['ArtifactFile'];
 export type BaseModelEntry = components['schemas']['BaseModelEntry'];
 export type BundledSource = components['schemas']['BundledSource'];
 export type CalibrationBin = components['schemas']['CalibrationBin'];
+export type CancelOutcome = components['schemas']['CancelOutcome'];
 export type Capabilities = components['schemas']['Capabilities'];
 export type ChatMessage = components['schemas']['ChatMessage'];
 export type ChatRequest = components['schemas']['ChatRequest'];
@@ -4792,7 +5375,11 @@ export type CompleteRequest = components['schemas']['CompleteRequest'];
 export type CompletionRequest = components['schemas']['CompletionRequest'];
 export type CreatedKey = components['schemas']['CreatedKey'];
 export type DatabaseFacts = components['schemas']['DatabaseFacts'];
+export type Dataset = components['schemas']['Dataset'];
+export type DatasetCreate = components['schemas']['DatasetCreate'];
 export type DatasetRef = components['schemas']['DatasetRef'];
+export type DatasetUpdate = components['schemas']['DatasetUpdate'];
+export type DatasetVersion = components['schemas']['DatasetVersion'];
 export type Deleted = components['schemas']['Deleted'];
 export type Delivery = components['schemas']['Delivery'];
 export type Download = components['schemas']['Download'];
@@ -4831,7 +5418,9 @@ export type InputFile = components['schemas']['InputFile'];
 export type InputUsage = components['schemas']['InputUsage'];
 export type Job = components['schemas']['Job'];
 export type JobCheckpoint = components['schemas']['JobCheckpoint'];
+export type JobConfig = components['schemas']['JobConfig'];
 export type JobCost = components['schemas']['JobCost'];
+export type JobCounts = components['schemas']['JobCounts'];
 export type JobCreate = components['schemas']['JobCreate'];
 export type JobError = components['schemas']['JobError'];
 export type JobEstimate = components['schemas']['JobEstimate'];
@@ -4839,10 +5428,16 @@ export type JobEvent = components['schemas']['JobEvent'];
 export type JobHeadline = components['schemas']['JobHeadline'];
 export type JobLog = components['schemas']['JobLog'];
 export type JobMetric = components['schemas']['JobMetric'];
+export type JobMetrics = components['schemas']['JobMetrics'];
 export type JobProgress = components['schemas']['JobProgress'];
 export type JobQueue = components['schemas']['JobQueue'];
 export type JobResources = components['schemas']['JobResources'];
+export type JobScript = components['schemas']['JobScript'];
 export type JobStatus = components['schemas']['JobStatus'];
+export type JobTimeline = components['schemas']['JobTimeline'];
+export type JobUpdate = components['schemas']['JobUpdate'];
+export type JobsCancel = components['schemas']['JobsCancel'];
+export type JobsCancelled = components['schemas']['JobsCancelled'];
 export type KeyCreate = components['schemas']['KeyCreate'];
 export type KeyKind = components['schemas']['KeyKind'];
 export type LengthSummary = components['schemas']['LengthSummary'];
@@ -4867,12 +5462,13 @@ export type ModelVersion = components['schemas']['ModelVersion'];
 export type PackageSource = components['schemas']['PackageSource'];
 export type PageApiKey = components['schemas']['Page_ApiKey_'];
 export type PageBaseModelEntry = components['schemas']['Page_BaseModelEntry_'];
+export type PageDatasetVersion = components['schemas']['Page_DatasetVersion_'];
+export type PageDataset = components['schemas']['Page_Dataset_'];
 export type PageFileObject = components['schemas']['Page_FileObject_'];
 export type PageFileRecord = components['schemas']['Page_FileRecord_'];
 export type PageJobCheckpoint = components['schemas']['Page_JobCheckpoint_'];
 export type PageJobEvent = components['schemas']['Page_JobEvent_'];
 export type PageJobLog = components['schemas']['Page_JobLog_'];
-export type PageJobMetric = components['schemas']['Page_JobMetric_'];
 export type PageJob = components['schemas']['Page_Job_'];
 export type PageMember = components['schemas']['Page_Member_'];
 export type PageModelFile = components['schemas']['Page_ModelFile_'];
@@ -4918,6 +5514,7 @@ export type StreamPositions = components['schemas']['StreamPositions'];
 export type SupervisedMethod = components['schemas']['SupervisedMethod'];
 export type Task = components['schemas']['Task'];
 export type TextPart = components['schemas']['TextPart'];
+export type TimelineSpan = components['schemas']['TimelineSpan'];
 export type TrainingMethod = components['schemas']['TrainingMethod'];
 export type TrainingResult = components['schemas']['TrainingResult'];
 export type TrainingSpec = components['schemas']['TrainingSpec'];
@@ -4925,6 +5522,7 @@ export type UploadReply = components['schemas']['UploadReply'];
 export type UploadRequest = components['schemas']['UploadRequest'];
 export type UploadTarget = components['schemas']['UploadTarget'];
 export type Version = components['schemas']['Version'];
+export type VersionCreate = components['schemas']['VersionCreate'];
 export type WorkerFacts = components['schemas']['WorkerFacts'];
 export type WorkerFit = components['schemas']['WorkerFit'];
 export type $defs = Record<string, never>;
@@ -5233,6 +5831,344 @@ export interface operations {
                      *     data: [DONE]
                      */
                     "text/event-stream": string;
+                };
+            };
+            /** @description The request was refused: what happened, to which parameter or id, and the next step. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server could not answer: try again after `retry-after`, or tell its operator the incident id. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_datasets: {
+        parameters: {
+            query?: {
+                search?: string | null;
+                kind?: components["schemas"]["RecordKind"] | null;
+                task?: components["schemas"]["Task"] | null;
+                after?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Dataset_"];
+                };
+            };
+            /** @description The request was refused: what happened, to which parameter or id, and the next step. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server could not answer: try again after `retry-after`, or tell its operator the incident id. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_dataset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DatasetCreate"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dataset"];
+                };
+            };
+            /** @description The request was refused: what happened, to which parameter or id, and the next step. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server could not answer: try again after `retry-after`, or tell its operator the incident id. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    retrieve_dataset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dataset"];
+                };
+            };
+            /** @description The request was refused: what happened, to which parameter or id, and the next step. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server could not answer: try again after `retry-after`, or tell its operator the incident id. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    update_dataset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DatasetUpdate"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dataset"];
+                };
+            };
+            /** @description The request was refused: what happened, to which parameter or id, and the next step. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server could not answer: try again after `retry-after`, or tell its operator the incident id. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    delete_dataset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deleted"];
+                };
+            };
+            /** @description The request was refused: what happened, to which parameter or id, and the next step. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server could not answer: try again after `retry-after`, or tell its operator the incident id. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_versions: {
+        parameters: {
+            query?: {
+                after?: number | null;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_DatasetVersion_"];
+                };
+            };
+            /** @description The request was refused: what happened, to which parameter or id, and the next step. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server could not answer: try again after `retry-after`, or tell its operator the incident id. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_version: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VersionCreate"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DatasetVersion"];
+                };
+            };
+            /** @description The request was refused: what happened, to which parameter or id, and the next step. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server could not answer: try again after `retry-after`, or tell its operator the incident id. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    retrieve_version: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DatasetVersion"];
                 };
             };
             /** @description The request was refused: what happened, to which parameter or id, and the next step. */
@@ -5636,8 +6572,17 @@ export interface operations {
     list_jobs: {
         parameters: {
             query?: {
+                /** @description May be given several times. */
+                status?: components["schemas"]["JobStatus"][] | null;
                 after?: string | null;
                 limit?: number;
+                include?: "sparkline"[] | null;
+                task?: components["schemas"]["Task"] | null;
+                project?: string | null;
+                owner?: string | null;
+                search?: string | null;
+                sort?: "created_at" | "name" | "status" | "priority" | "started_at" | "finished_at";
+                order?: "asc" | "desc";
             };
             header?: never;
             path?: never;
@@ -5718,7 +6663,134 @@ export interface operations {
             };
         };
     };
+    cancel_jobs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["JobsCancel"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobsCancelled"];
+                };
+            };
+            /** @description The request was refused: what happened, to which parameter or id, and the next step. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server could not answer: try again after `retry-after`, or tell its operator the incident id. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    count_jobs: {
+        parameters: {
+            query?: {
+                task?: components["schemas"]["Task"] | null;
+                project?: string | null;
+                owner?: string | null;
+                search?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobCounts"];
+                };
+            };
+            /** @description The request was refused: what happened, to which parameter or id, and the next step. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server could not answer: try again after `retry-after`, or tell its operator the incident id. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     retrieve_job: {
+        parameters: {
+            query?: {
+                include?: "sparkline"[] | null;
+            };
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description The request was refused: what happened, to which parameter or id, and the next step. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server could not answer: try again after `retry-after`, or tell its operator the incident id. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    update_job: {
         parameters: {
             query?: never;
             header?: never;
@@ -5727,7 +6799,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["JobUpdate"] | null;
+            };
+        };
         responses: {
             /** @description Successful Response */
             200: {
@@ -5881,6 +6957,46 @@ export interface operations {
             };
         };
     };
+    retrieve_config: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobConfig"];
+                };
+            };
+            /** @description The request was refused: what happened, to which parameter or id, and the next step. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server could not answer: try again after `retry-after`, or tell its operator the incident id. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     list_events: {
         parameters: {
             query?: {
@@ -5933,6 +7049,8 @@ export interface operations {
             query?: {
                 after?: string | null;
                 limit?: number;
+                order?: "asc" | "desc";
+                search?: string | null;
             };
             header?: never;
             path: {
@@ -5976,6 +7094,7 @@ export interface operations {
             query?: {
                 after?: string | null;
                 limit?: number;
+                points?: number | null;
             };
             header?: never;
             path: {
@@ -5991,7 +7110,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page_JobMetric_"];
+                    "application/json": components["schemas"]["JobMetrics"];
                 };
             };
             /** @description The request was refused: what happened, to which parameter or id, and the next step. */
@@ -6072,6 +7191,128 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description The request was refused: what happened, to which parameter or id, and the next step. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server could not answer: try again after `retry-after`, or tell its operator the incident id. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    retrieve_script: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobScript"];
+                };
+            };
+            /** @description The request was refused: what happened, to which parameter or id, and the next step. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server could not answer: try again after `retry-after`, or tell its operator the incident id. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    retrieve_timeline: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobTimeline"];
+                };
+            };
+            /** @description The request was refused: what happened, to which parameter or id, and the next step. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server could not answer: try again after `retry-after`, or tell its operator the incident id. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    script_of_a_body: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["JobCreate"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobScript"];
                 };
             };
             /** @description The request was refused: what happened, to which parameter or id, and the next step. */
