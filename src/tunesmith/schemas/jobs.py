@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, field_validator
 
 from tunesmith.schemas.models import Metric
-from tunesmith.schemas.shape import Adaptation, Auto, Shape, Task, TrainingMethod
+from tunesmith.schemas.shape import Adaptation, Auto, Page, Shape, Task, TrainingMethod
 from tunesmith.schemas.training import CheckpointAnswer, Hyperparameters
 from tunesmith.schemas.versions import DatasetRef
 
@@ -186,8 +186,15 @@ class JobQueue(Shape):
 
     position: int | None = None
     reason: Literal[
-        "validating_files", "workers_busy", "no_worker_connected", "no_worker_can_run_it", "backing_off", "paused"
+        "validating_files",
+        "workers_busy",
+        "no_worker_connected",
+        "no_worker_can_run_it",
+        "backing_off",
+        "paused",
+        "starting",
     ]
+    """starting: a worker has taken it and did not tell of it yet, or is free to."""
     message: str
     """The reason as a sentence with the next step."""
     since: int
@@ -278,11 +285,38 @@ class JobCounts(Shape):
     by_status: dict[JobStatus, int]
 
 
+class JobsCancel(Shape):
+    """Body of POST /v1/fine_tuning/jobs/cancel."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"ids": ["ftjob-3kTMd0aPq9LkXw2VbNc7Rz"]}]})
+
+    ids: list[Annotated[str, Field(max_length=64)]] = Field(min_length=1, max_length=100)
+
+
+class CancelOutcome(Shape):
+    """What became of one id: `already_ended` and `not_found` changed nothing."""
+
+    id: str
+    outcome: Literal["cancelled", "already_ended", "not_found"]
+    status: JobStatus | None = None
+    """The job's state now; None where there is no such job."""
+    message: str
+
+
+class JobsCancelled(Shape):
+    """One outcome an id, in the order of the request."""
+
+    object: Literal["fine_tuning.jobs.cancelled"] = "fine_tuning.jobs.cancelled"
+    data: list[CancelOutcome]
+    n_cancelled: int
+
+
 class TimelineSpan(Shape):
     """A stretch of a job's life; `ended_at` is None of the one that lasts."""
 
     phase: str
-    """validating_files, queued, paused, or what the worker tells: fetching_inputs, loading_model, training ..."""
+    """validating_files, queued, paused, starting (claimed, not told of yet), or what the worker tells:
+    fetching_inputs, loading_model, training ..."""
     started_at: float
     ended_at: float | None
     attempt: int | None = None
@@ -297,7 +331,7 @@ class JobTimeline(Shape):
 
 
 class JobScript(Shape):
-    """The same job in four tongues, ready to be copied. The key is read from TUNESMITH_API_KEY, never written out."""
+    """The same job in four languages, ready to be copied. The key is read from TUNESMITH_API_KEY, never written out."""
 
     object: Literal["fine_tuning.script"] = "fine_tuning.script"
     curl: str
@@ -357,3 +391,10 @@ class JobMetric(Shape):
     created_at: int
     step: int
     values: dict[str, float]
+
+
+class JobMetrics(Page[JobMetric]):
+    """A page of points; with `points=N` all of the run, thinned so that each figure keeps its extremes."""
+
+    n_points: int | None = None
+    """With `points`: how many points the run has in all."""

@@ -15,6 +15,7 @@ from tunesmith.server.accounts import auth, project_routes, session_routes
 from tunesmith.server.accounts import routes as account_routes
 from tunesmith.server.accounts import service as accounts
 from tunesmith.server.clock import Clock
+from tunesmith.server.datasets import dataset_routes
 from tunesmith.server.datasets import routes as file_routes
 from tunesmith.server.db import Database
 from tunesmith.server.edge import Edge
@@ -24,7 +25,7 @@ from tunesmith.server.inference import classify_routes, generate_routes, openai_
 from tunesmith.server.inference import worker_routes as engine_routes
 from tunesmith.server.inference.engine_client import EngineClient
 from tunesmith.server.inference.parity import ParityCheck
-from tunesmith.server.jobs import live_routes, states
+from tunesmith.server.jobs import live_routes, run_routes, states
 from tunesmith.server.jobs import routes as job_routes
 from tunesmith.server.jobs import worker_routes as job_worker_routes
 from tunesmith.server.maintenance import Clockwork
@@ -39,6 +40,7 @@ log = structlog.get_logger()
 ROUTERS = (
     job_worker_routes.router,
     job_routes.router,
+    run_routes.router,
     job_routes.before,
     openai_routes.router,
     generate_routes.router,
@@ -46,6 +48,7 @@ ROUTERS = (
     engine_routes.router,
     storage_routes.router,
     file_routes.router,
+    dataset_routes.router,
     model_routes.router,
     live_routes.router,
     account_routes.router,

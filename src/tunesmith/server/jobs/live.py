@@ -49,7 +49,13 @@ _CURSOR = "live-"
 
 
 async def live(
-    db: Database, hub: Hub, caller: Caller, watched: Sequence[str], after: str | None, life_s: float
+    db: Database,
+    hub: Hub,
+    caller: Caller,
+    watched: Sequence[str],
+    after: str | None,
+    life_s: float,
+    price_per_hour: float,
 ) -> AsyncIterator[bytes]:
     """Frames for the jobs that the caller may see: hello, then each change and event, and points of `watched` jobs.
 
@@ -58,7 +64,7 @@ async def live(
     """
     ends_at = time.monotonic() + life_s
     told_at = 0.0
-    view = _View(caller, frozenset(watched), _moment(after) if after else None)
+    view = _View(caller, frozenset(watched), _moment(after) if after else None, price_per_hour)
     with hub.waiter_for([(events.CHANNEL, job_id) for job_id in watched]) as waiter:
         try:
             async with db.session() as session:
@@ -111,6 +117,8 @@ class _View:
     watched: frozenset[str]
     since: dt.datetime | None
     """All that happened until then was told; by the database's clock."""
+    price_per_hour: float
+    """Of a worker's time."""
     behind: bool = False
     """The last look found more than it could tell."""
     _seqs: dict[str, tuple[int, dt.datetime]] = field(default_factory=dict[str, tuple[int, dt.datetime]])
@@ -220,7 +228,7 @@ class _View:
         for job_id in due:
             del self._changed[job_id]
             self._told_at[job_id] = now
-        jobs = await _shown(session, owned(select(JobRow).where(JobRow.id.in_(due)), JobRow, self.caller))
+        jobs = await self._shown(session, select(JobRow).where(JobRow.id.in_(due)))
         return [LiveJob(job=job) for job in jobs]
 
     async def _moved_up(self, session: AsyncSession) -> list[LiveMessage]:
@@ -237,24 +245,23 @@ class _View:
         )
         before, self._waiting = self._waiting, {}
         told: list[LiveMessage] = []
-        for job in await _shown(session, owned(waiting, JobRow, self.caller)):
+        for job in await self._shown(session, waiting):
             self._waiting[job.id] = hash(job.model_dump_json())
             if before.get(job.id) not in (None, self._waiting[job.id]):
                 told.append(LiveJob(job=job))
         return told
 
+    async def _shown(self, session: AsyncSession, statement: Any) -> list[Job]:
+        rows = list(await session.scalars(owned(statement, JobRow, self.caller)))
+        if not rows:
+            return []
+        known = await facts.gather(session, rows, self.price_per_hour)
+        return [shapes.shown(row, known) for row in rows]
+
 
 async def _now(session: AsyncSession) -> dt.datetime:
     """When this transaction began: what commits later was not seen by it."""
     return cast("dt.datetime", await session.scalar(text("SELECT tunesmith_now()")))
-
-
-async def _shown(session: AsyncSession, statement: Any) -> list[Job]:
-    rows = list(await session.scalars(statement))
-    if not rows:
-        return []
-    known = await facts.gather(session, rows)
-    return [shapes.shown(row, known) for row in rows]
 
 
 def _told(rows: Sequence[StoredEvent]) -> list[LiveMessage]:

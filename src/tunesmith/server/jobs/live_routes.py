@@ -40,5 +40,6 @@ async def follow_everything(
     seen = last_event_id or after
     if seen:
         check_cursor(seen)
-    frames = live(state.db, state.hub, caller, watch or [], seen, state.settings.event_stream_life_s)
+    life_s, price_per_hour = state.settings.event_stream_life_s, state.settings.worker_price_per_hour
+    frames = live(state.db, state.hub, caller, watch or [], seen, life_s, price_per_hour)
     return EventStream(frames, headers={"cache-control": "no-store", "x-accel-buffering": "no"})

@@ -23,6 +23,7 @@ from tunesmith.schemas.worker import ClaimRequest
 from tunesmith.server.accounts.auth import Caller
 from tunesmith.server.db import Connection
 from tunesmith.server.events import service as events
+from tunesmith.server.jobs import phases
 
 Row = TypeVar("Row")
 
@@ -49,7 +50,8 @@ _CLAIMED = """
   jobs.base, jobs.parent_model, jobs.inputs, jobs.validation_split, jobs.wanted, jobs.delivery, jobs.seed,
   jobs.oom_retries"""
 
-# The oldest queued job that the worker may and can run. SKIP LOCKED lets two claimers take two jobs, never one.
+# Of the queued jobs that the worker may and can run the one of the highest priority, of these the oldest. SKIP LOCKED
+# lets two claimers take two jobs, never one.
 # The commit need not reach the disk before the answer goes out: a crash that loses it loses a claim that nothing was
 # built on (whatever the worker writes later is in the log behind it), and the token then fits no claim.
 _CLAIM = f"""
@@ -57,7 +59,7 @@ WITH candidate AS (
     SELECT id FROM jobs
     WHERE status = 'queued' AND claim_id IS NULL AND not_before <= tunesmith_now() AND task = ANY(%(tasks)s)
       AND adaptation = ANY(%(adaptations)s) AND (%(scope)s::text IS NULL OR project_id = %(scope)s){{given}}
-    ORDER BY created_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
+    ORDER BY priority DESC, created_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
   ), leased AS (
     UPDATE jobs SET epoch = epoch + 1, claim_id = %(claim_id)s, worker_id = %(worker_id)s,
       lease_expires_at = tunesmith_now() + %(start_deadline)s, report_seq = 0,
@@ -100,6 +102,8 @@ UPDATE jobs SET lease_expires_at = tunesmith_now() + %(ttl)s, report_seq = %(rep
   next_event = COALESCE(%(next_event)s, next_event),
   progress_at = CASE WHEN step IS DISTINCT FROM {_STEP} OR phase IS DISTINCT FROM COALESCE(%(phase)s, phase)
     THEN tunesmith_now() ELSE progress_at END,
+  phases = CASE WHEN phase IS DISTINCT FROM COALESCE(%(phase)s, phase) THEN {phases.noted("%(phase)s::text")}
+    ELSE phases END,
   phase = COALESCE(%(phase)s, phase), step = {_STEP}, total_steps = COALESCE(%(total_steps)s, total_steps),
   eta_s = %(eta_s)s, hyperparameters = COALESCE(%(hyperparameters)s, hyperparameters),
   checkup = COALESCE(%(checkup)s, checkup), resources = %(resources)s

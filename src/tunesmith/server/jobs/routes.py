@@ -1,23 +1,22 @@
-"""/v1/fine_tuning/jobs as OpenAI has it, with series of metrics, logs, and events as a stream."""
+"""/v1/fine_tuning/jobs as OpenAI has it: making, listing and steering jobs; run_routes.py has what is read of one."""
 
-from typing import Annotated, Any
+from dataclasses import replace
+from typing import Annotated, Any, Literal
 
 import orjson
-from fastapi import APIRouter, Depends, Header, Query, Request
-from fastapi.responses import Response, StreamingResponse
+from fastapi import APIRouter, Body, Depends, Header, Query, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from tunesmith.schemas.datasets import Checkup
 from tunesmith.schemas.estimates import JobEstimate
-from tunesmith.schemas.jobs import Job, JobCheckpoint, JobCreate, JobEvent, JobLog, JobMetric
+from tunesmith.schemas.jobs import Job, JobCounts, JobCreate, JobsCancel, JobsCancelled, JobScript, JobUpdate
 from tunesmith.schemas.shape import Page
 from tunesmith.server.accounts import idempotency
 from tunesmith.server.accounts.auth import Caller, SessionDep, UserCaller, WaitingUserCaller
 from tunesmith.server.db import Database
-from tunesmith.server.events import service as events
-from tunesmith.server.jobs import facts, service, shapes, submission
+from tunesmith.server.jobs import facts, listing, script, service, shapes, submission
 from tunesmith.server.jobs.estimate import estimate
-from tunesmith.server.jobs.follow import follow
+from tunesmith.server.jobs.listing import Wanted
+from tunesmith.server.jobs.queries import FiltersDep, OrderDep, Several
 from tunesmith.server.jobs.submission import Shelves
 from tunesmith.server.jobs.tables import JobRow
 
@@ -53,13 +52,13 @@ async def create_job(
     shelves = Shelves(state.catalog, state.blobs)
     async with db.session() as session:
         if idempotency_key is None:
-            job = await _submit(session, shelves, caller, body)
+            job = await _submit(request, session, shelves, caller, body)
         else:
             this = idempotency.attempt(caller, "POST /v1/fine_tuning/jobs", idempotency_key, await request.body())
             reply = await idempotency.earlier(session, this)
             if reply is not None:
                 return Job.model_validate(reply)
-            job = await _submit(session, shelves, caller, body)
+            job = await _submit(request, session, shelves, caller, body)
             await idempotency.remember(session, this, job.model_dump(mode="json"))
     state.clockwork.hand(job.id)
     return job
@@ -75,124 +74,103 @@ async def estimate_job(body: JobCreate, request: Request, caller: WaitingUserCal
     return await estimate(state.db, state.catalog, state.blobs, state.settings, caller, body)
 
 
-async def _submit(session: AsyncSession, shelves: Shelves, caller: Caller, body: JobCreate) -> Job:
-    return await _shown(session, await submission.submit(session, shelves, caller, body))
+async def _submit(request: Request, session: AsyncSession, shelves: Shelves, caller: Caller, body: JobCreate) -> Job:
+    return await _shown(request, session, await submission.submit(session, shelves, caller, body))
+
+
+@before.post("/script", dependencies=[Depends(refuse_unsupported)])
+async def script_of_a_body(body: JobCreate, request: Request, caller: WaitingUserCaller) -> JobScript:
+    """The job of this body as curl, Python, a command line and YAML. Nothing is made, and no file is looked at."""
+    submission.check(body)
+    return script.script_of(body, _base_url(request))
 
 
 @router.get("")
 async def list_jobs(
-    request: Request, caller: UserCaller, session: SessionDep, after: str | None = None, limit: Limit = 20
+    request: Request,
+    caller: UserCaller,
+    session: SessionDep,
+    filters: FiltersDep,
+    order: OrderDep,
+    status: Several = None,
+    after: str | None = None,
+    limit: Limit = 20,
+    include: Annotated[list[Literal["sparkline"]] | None, Query()] = None,
 ) -> Page[Job]:
-    """Jobs, newest first. `metadata[k]=v` keeps those with that pair, `metadata=null` those without metadata."""
-    metadata = service.metadata_filter(request.query_params)
-    rows, more = await service.page(session, caller, after=after, limit=limit, metadata=metadata)
-    known = await facts.gather(session, rows)
-    return _page([shapes.shown(row, known) for row in rows], more)
+    """Jobs, newest first unless told. `metadata[k]=v` keeps those with that pair, `metadata=null` those without any.
+
+    `include=sparkline` adds up to 24 training losses to each job that has some.
+    """
+    wanted = Wanted(after, limit, replace(filters, statuses=tuple(status or ())), order)
+    rows, more = await listing.page(session, caller, wanted)
+    known = await facts.gather(session, rows, _price(request), sparklines=bool(include))
+    data = [shapes.shown(row, known) for row in rows]
+    return Page(data=data, first_id=data[0].id if data else None, last_id=data[-1].id if data else None, has_more=more)
+
+
+@router.get("/counts")
+async def count_jobs(caller: UserCaller, session: SessionDep, filters: FiltersDep) -> JobCounts:
+    """How many jobs are in each state, of those that the filters keep: the list's, but for `status`."""
+    return await listing.counts(session, caller, filters)
+
+
+@router.post("/cancel")
+async def cancel_jobs(body: JobsCancel, caller: UserCaller, session: SessionDep) -> JobsCancelled:
+    """Cancels up to 100 jobs and says of each id what became of it; one that has ended or is not there stops none."""
+    return await service.cancel_all(session, caller, body.ids)
 
 
 @router.get("/{job_id}")
-async def retrieve_job(job_id: str, caller: UserCaller, session: SessionDep) -> Job:
+async def retrieve_job(
+    job_id: str,
+    request: Request,
+    caller: UserCaller,
+    session: SessionDep,
+    include: Annotated[list[Literal["sparkline"]] | None, Query()] = None,
+) -> Job:
     """The job."""
-    return await _shown(session, await service.get(session, caller, job_id))
+    row = await service.get(session, caller, job_id)
+    return await _shown(request, session, row, sparkline=bool(include))
+
+
+@router.post("/{job_id}")
+async def update_job(
+    job_id: str,
+    request: Request,
+    caller: UserCaller,
+    session: SessionDep,
+    body: Annotated[JobUpdate | None, Body()] = None,
+) -> Job:
+    """Changes the job's name or priority; what is left out stays. A job that has ended keeps its priority."""
+    row = await service.update(session, caller, job_id, body or JobUpdate())
+    return await _shown(request, session, row)
 
 
 @router.post("/{job_id}/cancel")
-async def cancel_job(job_id: str, caller: UserCaller, session: SessionDep) -> Job:
+async def cancel_job(job_id: str, request: Request, caller: UserCaller, session: SessionDep) -> Job:
     """Cancels the job, final at once; its worker hears it with its next report."""
-    return await _shown(session, await service.cancel(session, caller, job_id))
+    return await _shown(request, session, await service.cancel(session, caller, job_id))
 
 
 @router.post("/{job_id}/pause")
-async def pause_job(job_id: str, caller: UserCaller, session: SessionDep) -> Job:
+async def pause_job(job_id: str, request: Request, caller: UserCaller, session: SessionDep) -> Job:
     """Pauses the job; a running one goes on until its worker has put down a checkpoint."""
-    return await _shown(session, await service.pause(session, caller, job_id))
+    return await _shown(request, session, await service.pause(session, caller, job_id))
 
 
 @router.post("/{job_id}/resume")
-async def resume_job(job_id: str, caller: UserCaller, session: SessionDep) -> Job:
+async def resume_job(job_id: str, request: Request, caller: UserCaller, session: SessionDep) -> Job:
     """Queues a paused job again; it goes on from its last checkpoint."""
-    return await _shown(session, await service.resume(session, caller, job_id))
+    return await _shown(request, session, await service.resume(session, caller, job_id))
 
 
-@router.get(
-    "/{job_id}/events",
-    response_model=Page[JobEvent],
-    responses={200: {"content": {"text/event-stream": {}}, "description": "A page, or with stream=true a stream."}},
-)
-async def list_events(
-    job_id: str,
-    request: Request,
-    caller: WaitingUserCaller,
-    after: str | None = None,
-    limit: Limit = 20,
-    stream: bool = False,
-    last_event_id: Annotated[str | None, Header()] = None,
-) -> Page[JobEvent] | Response:
-    """What happened to the job, newest first; with `stream=true` as server-sent events, oldest first, until it ends.
-
-    A stream goes on behind `Last-Event-ID`, closes after some minutes with a `retry` hint, and ends with [DONE].
-    """
-    state = request.app.state
-    db: Database = state.db
-    async with db.session() as session:
-        if not stream:
-            rows, more = await service.event_page(session, caller, job_id, after=after, limit=limit)
-            return _page([events.shown(row) for row in rows], more)
-        await service.get(session, caller, job_id)
-    seen = last_event_id or after
-    seq = events.seq_of("ftevent-", job_id, seen, param="Last-Event-ID") if seen else 0
-    frames = follow(db, state.hub, job_id, seq, state.settings.event_stream_life_s)
-    headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-    return StreamingResponse(frames, media_type="text/event-stream", headers=headers)
+async def _shown(request: Request, session: AsyncSession, row: JobRow, *, sparkline: bool = False) -> Job:
+    return shapes.shown(row, await facts.gather(session, [row], _price(request), sparklines=sparkline))
 
 
-@router.get("/{job_id}/checkpoints")
-async def list_checkpoints(
-    job_id: str, caller: UserCaller, session: SessionDep, after: str | None = None, limit: Limit = 10
-) -> Page[JobCheckpoint]:
-    """Published checkpoints, newest first; each is usable as a model."""
-    rows, more = await service.checkpoint_page(session, caller, job_id, after=after, limit=limit)
-    return _page([shapes.shown_checkpoint(row) for row in rows], more)
+def _price(request: Request) -> float:
+    return request.app.state.settings.worker_price_per_hour
 
 
-@router.get("/{job_id}/checkup")
-async def retrieve_checkup(job_id: str, caller: UserCaller, session: SessionDep) -> Checkup:
-    """What the run found in its data before it trained: counts, token lengths, and findings with what to do.
-
-    404 until the run has told it.
-    """
-    return await service.checkup(session, caller, job_id)
-
-
-@router.get("/{job_id}/metrics")
-async def list_metrics(
-    job_id: str,
-    caller: UserCaller,
-    session: SessionDep,
-    after: str | None = None,
-    limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
-) -> Page[JobMetric]:
-    """The run's figures, oldest first. Steps that were trained again after a resume stand once."""
-    rows, more = await service.metric_page(session, caller, job_id, after=after, limit=limit)
-    return _page([events.shown_metric(row) for row in rows], more)
-
-
-@router.get("/{job_id}/logs")
-async def list_logs(
-    job_id: str,
-    caller: UserCaller,
-    session: SessionDep,
-    after: str | None = None,
-    limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
-) -> Page[JobLog]:
-    """Lines that the run wrote, oldest first."""
-    rows, more = await service.log_page(session, caller, job_id, after=after, limit=limit)
-    return _page([shapes.shown_log(row) for row in rows], more)
-
-
-async def _shown(session: AsyncSession, row: JobRow) -> Job:
-    return shapes.shown(row, await facts.gather(session, [row]))
-
-
-def _page(data: list[Any], more: bool) -> Page[Any]:
-    return Page(data=data, first_id=data[0].id if data else None, last_id=data[-1].id if data else None, has_more=more)
+def _base_url(request: Request) -> str:
+    return str(request.base_url).rstrip("/")

@@ -1,23 +1,23 @@
-"""What users do with jobs: get, list, cancel, pause, resume, and read what was written about them."""
+"""What users do with jobs: get, update, cancel, pause, resume, and read what was written about them."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import BigInteger, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tunesmith.schemas.datasets import Checkup
-from tunesmith.schemas.errors import Invalid, JobNotFound, NotFound, StateConflict
-from tunesmith.schemas.jobs import JobStatus
+from tunesmith.schemas.errors import Invalid, JobNotFound, NotFound, SpecInvalid, StateConflict
+from tunesmith.schemas.jobs import CancelOutcome, JobsCancelled, JobStatus, JobUpdate
 from tunesmith.server.accounts.auth import Caller
 from tunesmith.server.accounts.scope import owned
 from tunesmith.server.db import driver
 from tunesmith.server.events import service as events
 from tunesmith.server.events.service import Entry, StoredEvent
-from tunesmith.server.jobs import queue, retry, states
+from tunesmith.server.jobs import queue, retry, states, submission
 from tunesmith.server.jobs.queue import Locked
 from tunesmith.server.jobs.states import CANCELLED, PAUSED, QUEUED, RUNNING, Ended
-from tunesmith.server.jobs.tables import JobLogRow, JobRow
+from tunesmith.server.jobs.tables import RANKS, JobLogRow, JobRow
 from tunesmith.server.models.tables import CheckpointRow
 
 
@@ -29,27 +29,31 @@ async def get(session: AsyncSession, caller: Caller, job_id: str) -> JobRow:
     return row
 
 
-async def page(
-    session: AsyncSession, caller: Caller, *, after: str | None, limit: int, metadata: Mapping[str, str] | None
-) -> tuple[list[JobRow], bool]:
-    """Jobs behind `after`, newest first, and whether more follow.
+async def update(session: AsyncSession, caller: Caller, job_id: str, wanted: JobUpdate) -> JobRow:
+    """The job with its new name and priority; what is None, or is so already, stays and is not told.
 
-    `metadata` keeps those with all of its pairs; an empty mapping those without metadata.
+    Raises StateConflict for the priority of a job that has ended: there is nothing left to put in order.
     """
-    statement: Select[JobRow] = owned(select(JobRow), JobRow, caller)
-    if metadata is not None:
-        matches = JobRow.labels.contains(dict(metadata)) if metadata else JobRow.labels.is_(None)
-        statement = statement.where(matches)
-    if after is not None:
-        last = await session.scalar(owned(select(JobRow).where(JobRow.id == after), JobRow, caller))
-        if last is None:
-            raise Invalid(f"Invalid 'after': no job {after!r} to go on behind.", param="after")
-        statement = statement.where(
-            (JobRow.created_at < last.created_at) | ((JobRow.created_at == last.created_at) & (JobRow.id < last.id))
-        )
-    statement = statement.order_by(JobRow.created_at.desc(), JobRow.id.desc()).limit(limit + 1)
-    rows = list(await session.scalars(statement))
-    return rows[:limit], len(rows) > limit
+    job = await get(session, caller, job_id)
+    locked = await _lock(session, caller, job_id)
+    columns: dict[str, Any] = {}
+    entries: list[Entry] = []
+    if wanted.name is not None and wanted.name != job.name:
+        if not submission.is_storable(wanted.name):
+            raise SpecInvalid("'name' may hold neither NUL characters nor halves of surrogate pairs.", param="name")
+        columns["name"] = wanted.name
+        entries.append(Entry(f"Named {wanted.name}"))
+    if wanted.priority is not None and RANKS[wanted.priority] != job.priority:
+        if locked.status.terminal:
+            raise StateConflict(
+                f"Job {job_id} is {locked.status} already, so its priority cannot change; it orders jobs that wait.",
+                param="priority",
+            )
+        columns["priority"] = RANKS[wanted.priority]
+        entries.append(Entry(f"Priority set to {wanted.priority}"))
+    if columns:
+        await states.keep(await driver(session), job_id, entries, **columns)
+    return await _fresh(session, caller, job_id)
 
 
 async def cancel(session: AsyncSession, caller: Caller, job_id: str) -> JobRow:
@@ -61,6 +65,26 @@ async def cancel(session: AsyncSession, caller: Caller, job_id: str) -> JobRow:
     entry = Entry("Fine-tuning job was cancelled")
     await states.change(await driver(session), job_id, job.status, CANCELLED, [entry], **columns)
     return await _fresh(session, caller, job_id)
+
+
+async def cancel_all(session: AsyncSession, caller: Caller, job_ids: Sequence[str]) -> JobsCancelled:
+    """Cancels each of the jobs that has not ended; what became of each, in the order of `job_ids`."""
+    outcomes: dict[str, CancelOutcome] = {}
+    for job_id in sorted(set(job_ids)):  # two such calls take their locks in one order
+        outcomes[job_id] = await _cancelled(session, caller, job_id)
+    data = [outcomes[job_id] for job_id in dict.fromkeys(job_ids)]
+    return JobsCancelled(data=data, n_cancelled=sum(each.outcome == "cancelled" for each in data))
+
+
+async def _cancelled(session: AsyncSession, caller: Caller, job_id: str) -> CancelOutcome:
+    try:
+        await cancel(session, caller, job_id)
+    except JobNotFound as e:
+        return CancelOutcome(id=job_id, outcome="not_found", message=e.message)
+    except StateConflict as e:
+        status = JobStatus((await _fresh(session, caller, job_id)).status)
+        return CancelOutcome(id=job_id, outcome="already_ended", status=status, message=e.message)
+    return CancelOutcome(id=job_id, outcome="cancelled", status=CANCELLED, message=f"Job {job_id} is cancelled.")
 
 
 async def pause(session: AsyncSession, caller: Caller, job_id: str) -> JobRow:
@@ -160,19 +184,26 @@ async def checkup(session: AsyncSession, caller: Caller, job_id: str) -> Checkup
 
 
 async def log_page(
-    session: AsyncSession, caller: Caller, job_id: str, *, after: str | None, limit: int
+    session: AsyncSession,
+    caller: Caller,
+    job_id: str,
+    *,
+    after: str | None,
+    limit: int,
+    newest_first: bool = False,
+    search: str | None = None,
 ) -> tuple[list[JobLogRow], bool]:
-    """Log lines behind `after`, oldest first."""
+    """Log lines behind `after` in the list, oldest first unless told; `search` keeps those with that text in them."""
     await get(session, caller, job_id)
-    epoch, seq = _log_place(job_id, after) if after is not None else (0, -1)
-    statement = (
-        select(JobLogRow)
-        .where(JobLogRow.job_id == job_id)
-        .where((JobLogRow.epoch > epoch) | ((JobLogRow.epoch == epoch) & (JobLogRow.seq > seq)))
-        .order_by(JobLogRow.epoch, JobLogRow.seq)
-        .limit(limit + 1)
-    )
-    rows = list(await session.scalars(statement))
+    statement = select(JobLogRow).where(JobLogRow.job_id == job_id)
+    place = tuple_(JobLogRow.epoch, JobLogRow.seq)
+    if after is not None:
+        last = tuple_(*(literal(number, BigInteger) for number in _log_place(job_id, after)))
+        statement = statement.where(place < last if newest_first else place > last)
+    if search:
+        statement = statement.where(JobLogRow.text.icontains(search, autoescape=True))
+    in_order = (JobLogRow.epoch.desc(), JobLogRow.seq.desc()) if newest_first else (JobLogRow.epoch, JobLogRow.seq)
+    rows = list(await session.scalars(statement.order_by(*in_order).limit(limit + 1)))
     return rows[:limit], len(rows) > limit
 
 
@@ -180,14 +211,6 @@ def _log_place(job_id: str, after: str) -> tuple[int, int]:
     head, _, seq = after.rpartition("-")
     head, _, epoch = head.rpartition("-")
     numbers = epoch.isascii() and epoch.isdigit() and seq.isascii() and seq.isdigit()
-    if head != f"ftlog-{job_id.removeprefix('ftjob-')}" or not numbers or len(epoch + seq) > 30:
+    if head != f"ftlog-{job_id.removeprefix('ftjob-')}" or not numbers or len(epoch) > 18 or len(seq) > 18:
         raise Invalid(f"Invalid 'after': {after!r} is no id of this job's logs.", param="after")
     return int(epoch), int(seq)
-
-
-def metadata_filter(query: Mapping[str, Any]) -> dict[str, str] | None:
-    """`metadata[k]=v` pairs of a query, `metadata=null` as an empty mapping, None when there is neither."""
-    if query.get("metadata") == "null":
-        return {}
-    pairs = {k[len("metadata[") : -1]: str(v) for k, v in query.items() if k.startswith("metadata[") and k[-1] == "]"}
-    return pairs or None

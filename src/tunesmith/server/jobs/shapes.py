@@ -10,7 +10,6 @@ from tunesmith.schemas.jobs import (
     JobProgress,
     JobResources,
     JobStatus,
-    Priority,
     ShownHyperparameters,
     ShownMethod,
     ShownSupervised,
@@ -19,10 +18,11 @@ from tunesmith.schemas.shape import Adaptation, Task, TrainingMethod
 from tunesmith.schemas.training import CheckpointAnswer
 from tunesmith.server.clock import epoch_s
 from tunesmith.server.jobs.facts import Facts
-from tunesmith.server.jobs.tables import JobLogRow, JobRow
+from tunesmith.server.jobs.tables import RANKS, JobLogRow, JobRow
 from tunesmith.server.models.tables import CheckpointRow
 
-PRIORITIES = {-1: Priority.LOW, 0: Priority.NORMAL, 1: Priority.HIGH}
+PRIORITIES = {rank: priority for priority, rank in RANKS.items()}
+"""By their stored rank."""
 
 
 def shown(row: JobRow, facts: Facts) -> Job:
@@ -65,9 +65,14 @@ def shown(row: JobRow, facts: Facts) -> Job:
         owner=facts.owners[row.id],
         project=facts.projects[row.id],
         base_model=row.base["key"],
+        dataset=facts.datasets.get(row.id),
         queued_at=epoch_s(row.queued_at) if row.queued_at else None,
         started_at=epoch_s(row.started_at) if row.started_at else None,
         pause_requested=row.pause_requested,
+        queue=facts.queues.get(row.id),
+        cost=facts.costs.get(row.id),
+        headline=facts.headlines.get(row.id),
+        sparkline=facts.sparklines.get(row.id),
     )
 
 

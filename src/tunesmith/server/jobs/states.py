@@ -18,6 +18,7 @@ from tunesmith.schemas.jobs import JobStatus
 from tunesmith.server.db import Connection
 from tunesmith.server.events import service as events
 from tunesmith.server.events.service import Entry
+from tunesmith.server.jobs import phases
 
 VALIDATING, QUEUED, RUNNING, PAUSED, SUCCEEDED, FAILED, CANCELLED = JobStatus
 
@@ -58,10 +59,10 @@ class Along:
 
 # What a state brings with itself, as SQL; `job` is the row before.
 _BRINGS: Mapping[JobStatus, LiteralString] = {
-    QUEUED: "queued_at = tunesmith_now()",
+    QUEUED: "queued_at = tunesmith_now(), phases = " + phases.noted("'queued'"),
     RUNNING: "started_at = COALESCE(started_at, tunesmith_now()), attempts = attempts + 1, "
     "progress_at = tunesmith_now(), pause_requested = false",
-    PAUSED: "pause_requested = false, phase = NULL, eta_s = NULL",
+    PAUSED: "pause_requested = false, phase = NULL, eta_s = NULL, phases = " + phases.noted("'paused'"),
     SUCCEEDED: "finished_at = tunesmith_now(), eta_s = NULL, phase = NULL",
     FAILED: "finished_at = tunesmith_now(), eta_s = NULL, phase = NULL",
     CANCELLED: "finished_at = tunesmith_now(), eta_s = NULL, phase = NULL",

@@ -11,11 +11,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from tunesmith.base_models.catalog import Catalog
 from tunesmith.schemas.errors import FileNotFound, Invalid, ModelNotFound, SpecInvalid, Unsupported
+from tunesmith.schemas.job_defaults import usual_adaptation
 from tunesmith.schemas.jobs import JobCreate
 from tunesmith.schemas.models import BaseModelEntry
 from tunesmith.schemas.records import RecordKind, tasks_of
 from tunesmith.schemas.shape import Adaptation, Task, TrainingMethod
 from tunesmith.server import ids
+from tunesmith.server.accounts.acting import acting_in
 from tunesmith.server.accounts.auth import Caller
 from tunesmith.server.datasets import service as datasets
 from tunesmith.server.datasets.tables import FileRow
@@ -24,7 +26,7 @@ from tunesmith.server.events import service as events
 from tunesmith.server.events.service import Entry
 from tunesmith.server.jobs import four_bits
 from tunesmith.server.jobs.states import VALIDATING
-from tunesmith.server.jobs.tables import JobRow
+from tunesmith.server.jobs.tables import RANKS, JobRow
 from tunesmith.server.models import names
 from tunesmith.server.models import service as models
 from tunesmith.server.models.service import BaseChoice
@@ -59,6 +61,7 @@ async def submit(session: AsyncSession, shelves: Shelves, caller: Caller, body: 
 
     What is wrong inside a file is found later and fails the job; only what can be told at once is refused here.
     """
+    caller = await _owner(session, caller, body)
     row = (await draft(session, shelves.catalog, caller, body)).row
     await four_bits.refuse_without_worker(session, caller, Adaptation(row.adaptation))
     session.add(row)
@@ -72,8 +75,7 @@ async def submit(session: AsyncSession, shelves: Shelves, caller: Caller, body: 
 
 async def draft(session: AsyncSession, catalog: Catalog, caller: Caller, body: JobCreate) -> Draft:
     """The job as it would be made; nothing is written. Raises Invalid (400) naming the parameter at fault."""
-    _refuse_not_offered(body)
-    _refuse_unstorable(body)
+    caller = await _owner(session, caller, body)
     choice = await _base(session, catalog, caller, body.model)
     training = await _file(session, caller, body.training_file, "training_file")
     validation = await _file(session, caller, body.validation_file, "validation_file") if body.validation_file else None
@@ -104,15 +106,27 @@ def refuse_unsupported(body: Any) -> None:
     for name, only in (("backend", "huggingface"), ("provider", "local")):
         if isinstance(body.get(name), str) and body[name] != only:
             raise Unsupported(f"{name} '{body[name]}' is not offered by this version. Use '{only}'.", param=name)
-    for name in ("n_trials", "priority", "max_cost", "project"):
+    for name in ("n_trials", "max_cost"):
         if body.get(name) is not None:
             raise Unsupported(f"'{name}' is not offered by this version. Leave it out.", param=name)
+
+
+def check(body: JobCreate) -> None:
+    """Raises Invalid (400) for what no job may say, whatever its files and its base are."""
+    _refuse_not_offered(body)
+    _refuse_unstorable(body)
 
 
 def pinned(inputs: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Every file that a job depends on: {sha256, size_bytes, ...} of its data and of the model it goes on from."""
     data = [inputs[name] for name in ("training", "validation") if inputs.get(name)]
     return [*data, *inputs.get("parent", [])]
+
+
+async def _owner(session: AsyncSession, caller: Caller, body: JobCreate) -> Caller:
+    """The caller in the project that the job will belong to."""
+    check(body)
+    return await acting_in(session, caller, body.project) if body.project is not None else caller
 
 
 def _refuse_not_offered(body: JobCreate) -> None:
@@ -124,17 +138,20 @@ def _refuse_not_offered(body: JobCreate) -> None:
 
 
 def _refuse_unstorable(body: JobCreate) -> None:
-    texts = [body.model, *(body.metadata or {}).keys(), *(body.metadata or {}).values()]
-    if any("\x00" in text or not _is_utf8(text) for text in texts):
-        raise SpecInvalid("Texts may hold neither NUL characters nor halves of surrogate pairs.", param="metadata")
+    told = {"model": [body.model], "name": [body.name or ""], "project": [body.project or ""]}
+    told["metadata"] = [*(body.metadata or {}).keys(), *(body.metadata or {}).values()]
+    for param, texts in told.items():
+        if not all(is_storable(text) for text in texts):
+            raise SpecInvalid("Texts may hold neither NUL characters nor halves of surrogate pairs.", param=param)
 
 
-def _is_utf8(text: str) -> bool:
+def is_storable(text: str) -> bool:
+    """Whether PostgreSQL can hold the text."""
     try:
         text.encode()
     except UnicodeEncodeError:
         return False
-    return True
+    return "\x00" not in text
 
 
 async def _base(session: AsyncSession, catalog: Catalog, caller: Caller, name: str) -> BaseChoice:
@@ -195,11 +212,6 @@ def _refuse_another_language(training: FileRow, entry: BaseModelEntry) -> None:
         )
 
 
-def _usual_adaptation(task: Task) -> Adaptation:
-    """Embedding models and classifiers are small: an adapter would save nothing and cost quality."""
-    return Adaptation.FULL if task in (Task.EMBEDDING, Task.CLASSIFICATION) else Adaptation.LORA
-
-
 def _row(
     caller: Caller, body: JobCreate, choice: BaseChoice, task: Task, training: FileRow, validation: FileRow | None
 ) -> JobRow:
@@ -227,7 +239,7 @@ def _row(
         inputs=inputs,
         task=task.value,
         method=body.training_method.value,
-        adaptation=(body.adaptation or _usual_adaptation(task)).value,
+        adaptation=(body.adaptation or usual_adaptation(task)).value,
         backend=body.backend,
         provider=body.provider,
         validation_split=split,
@@ -235,6 +247,8 @@ def _row(
         delivery={"repo": body.output_model, "weights": body.output_weights} if body.output_model else None,
         seed=body.seed if body.seed is not None else secrets.randbelow(2**31),
         suffix=body.suffix,
+        name=body.name,
+        priority=RANKS[body.priority],
         labels=body.metadata,
         status=VALIDATING.value,
         checking_until=func.tunesmith_now() + dt.timedelta(seconds=TURN_S),

@@ -20,10 +20,13 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from tunesmith.schemas.jobs import Priority
 from tunesmith.server.db import Base
 
 NOW = text("tunesmith_now()")
 ZERO = text("0")
+RANKS = {Priority.LOW: -1, Priority.NORMAL: 0, Priority.HIGH: 1}
+"""Priorities as they are stored: the higher is claimed first."""
 CONNECTED = dt.timedelta(seconds=120)
 """A worker that was heard of so lately is there: a waiting one asks for work at least once a minute."""
 
