@@ -471,7 +471,7 @@ export interface paths {
         };
         /**
          * List Jobs
-         * @description Jobs, newest first unless told. `metadata[k]=v` keeps those with that pair, `metadata=null` those without metadata.
+         * @description Jobs, newest first unless told. `metadata[k]=v` keeps those with that pair, `metadata=null` those without any.
          *
          *     `include=sparkline` adds up to 24 training losses to each job that has some.
          *
@@ -526,7 +526,7 @@ export interface paths {
         };
         /**
          * Count Jobs
-         * @description How many jobs are in each state, of those that the same filters keep as in the list (`status` is none of them).
+         * @description How many jobs are in each state, of those that the filters keep: the list's, but for `status`.
          *
          *     Takes: a key of kind admin or service or user.
          */
@@ -690,7 +690,7 @@ export interface paths {
         };
         /**
          * List Logs
-         * @description Lines that the run wrote, oldest first, or newest first with `order=desc`; `search` keeps those with that text.
+         * @description Lines that the run wrote, oldest first or, with `order=desc`, newest; `search` keeps those with that text.
          *
          *     Takes: a key of kind admin or service or user.
          */
@@ -3753,6 +3753,8 @@ export interface components {
             message: string;
             /** Param */
             param?: string | null;
+            /** Repairs */
+            repairs?: (components["schemas"]["DropFaulty"] | components["schemas"]["DropDuplicates"] | components["schemas"]["DropFound"] | components["schemas"]["RenameLabel"] | components["schemas"]["SetColumns"])[];
         };
         /**
          * Lineage
