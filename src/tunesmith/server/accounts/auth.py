@@ -106,10 +106,9 @@ async def identify(request: Request, connection: Connection, kinds: frozenset[Ke
     if token is not None:
         browser.refuse_cross_site(request)
         caller = await signed_in(connection, token, kinds)
-        named = request.headers.get(browser.PROJECT_HEADER) or request.cookies.get(browser.PROJECT_COOKIE)
     else:
         caller = await authenticate_on(connection, bearer(request), kinds)
-        named = request.headers.get(browser.PROJECT_HEADER)
+    named = browser.named_project(request)
     scopes.check(caller.scopes, request.method, request.scope["path"])
     return await acting_on(connection, caller, named) if named else caller
 

@@ -7,8 +7,8 @@ from fastapi import Request, Response
 from tunesmith.schemas.errors import Forbidden, Invalid
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-PROJECT_HEADER = "openai-project"
-PROJECT_COOKIE = "tunesmith_project"
+_SESSION = "tunesmith_session"
+_PROJECT = "tunesmith_project"
 """The page's own note of the chosen project, for links that a browser follows by itself, without our header."""
 _HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?", re.IGNORECASE)
 
@@ -27,13 +27,21 @@ def base_url(request: Request) -> str:
 
 def session_cookie(request: Request) -> str | None:
     """The token of the session's cookie; None without one."""
-    return request.cookies.get(_cookie_name(request)) or None
+    return request.cookies.get(_name(request, _SESSION)) or None
+
+
+def named_project(request: Request) -> str | None:
+    """The project that a request names, as OpenAI's clients do; a browser's cookie says it where no header could."""
+    header = request.headers.get("openai-project")
+    if header or "authorization" in request.headers:
+        return header or None
+    return request.cookies.get(_name(request, _PROJECT)) or None
 
 
 def set_session_cookie(request: Request, response: Response, token: str, *, life_s: int) -> None:
     """Scripts cannot read it, other sites cannot make the browser send it."""
     response.set_cookie(
-        _cookie_name(request),
+        _name(request, _SESSION),
         token,
         max_age=life_s,
         path="/",
@@ -45,7 +53,7 @@ def set_session_cookie(request: Request, response: Response, token: str, *, life
 
 def drop_session_cookie(request: Request, response: Response) -> None:
     response.delete_cookie(
-        _cookie_name(request), path="/", secure=request.scope["scheme"] == "https", httponly=True, samesite="strict"
+        _name(request, _SESSION), path="/", secure=request.scope["scheme"] == "https", httponly=True, samesite="strict"
     )
 
 
@@ -73,9 +81,9 @@ def refuse_cross_site(request: Request, *, unless_told: bool = False) -> None:
     )
 
 
-def _cookie_name(request: Request) -> str:
+def _name(request: Request, cookie: str) -> str:
     """A name for each port: browsers share cookies among the ports of a host, and two servers must not sign each
     other's people out."""
     found = _HOST.fullmatch(request.headers.get("host", ""))
     port = found["port"] if found else None
-    return f"tunesmith_session_{port}" if port else "tunesmith_session"
+    return f"{cookie}_{port}" if port else cookie
