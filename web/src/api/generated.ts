@@ -1096,12 +1096,12 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List Versions
+         * List Model Versions
          * @description Registered models with lineage and scores, newest first.
          *
          *     Takes: a key of kind admin or service or user.
          */
-        get: operations["list_versions"];
+        get: operations["list_model_versions"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1118,12 +1118,12 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Retrieve Version
+         * Retrieve Model Version
          * @description A registered model with lineage and scores.
          *
          *     Takes: a key of kind admin or service or user.
          */
-        get: operations["retrieve_version"];
+        get: operations["retrieve_model_version"];
         put?: never;
         post?: never;
         delete?: never;
@@ -7906,7 +7906,7 @@ export interface operations {
             };
         };
     };
-    list_versions: {
+    list_model_versions: {
         parameters: {
             query?: {
                 family?: string | null;
@@ -7948,7 +7948,7 @@ export interface operations {
             };
         };
     };
-    retrieve_version: {
+    retrieve_model_version: {
         parameters: {
             query?: never;
             header?: never;

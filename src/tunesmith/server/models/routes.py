@@ -66,7 +66,7 @@ async def delete_model(model: str, request: Request, caller: WaitingUserCaller) 
 
 
 @router.get("/registry/models")
-async def list_versions(
+async def list_model_versions(
     caller: UserCaller,
     session: SessionDep,
     family: str | None = None,
@@ -93,7 +93,7 @@ async def list_model_files(model: str, request: Request, caller: UserCaller, ses
 
 
 @router.get("/registry/models/{model:path}")
-async def retrieve_version(model: str, caller: UserCaller, session: SessionDep) -> ModelVersion:
+async def retrieve_model_version(model: str, caller: UserCaller, session: SessionDep) -> ModelVersion:
     """A registered model with lineage and scores."""
     return _version(await service.version(session, caller, model))
 

@@ -1,0 +1,24 @@
+import { queryOptions } from "@tanstack/react-query";
+import { api, body } from "@/api/client";
+import type { JobCreate } from "@/api/generated";
+import { limited } from "@/lib/limited";
+
+const AT_ONCE = 3;
+const inTurn = limited(AT_ONCE);
+
+/** What the job would need and who could run it. Asked a few at a time, kept for a minute, dropped when nobody looks:
+ *  workers come and go, so it is asked again then. */
+export function estimateQuery(job: JobCreate) {
+  const asked = withoutLabels(job);
+  return queryOptions({
+    queryKey: ["estimates", asked],
+    queryFn: ({ signal }) => inTurn(() => body(api.POST("/v1/fine_tuning/estimate", { body: asked, signal })), signal),
+    staleTime: 60_000,
+  });
+}
+
+/** What a person calls the job, and where it is pushed, changes no figure. */
+function withoutLabels(job: JobCreate): JobCreate {
+  const { name, suffix, metadata, output_model, ...rest } = job;
+  return { ...rest, output_weights: "adapter", priority: "normal" };
+}

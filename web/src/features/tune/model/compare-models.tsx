@@ -1,0 +1,65 @@
+import { Button, Collapse, Table } from "@mantine/core";
+import { useDisclosure } from "@mantine/hooks";
+import { IconChevronDown, IconChevronUp } from "@tabler/icons-react";
+import { size } from "@/features/tune/model/model-words";
+import type { Offer } from "@/features/tune/model/offers";
+import type { Fits } from "@/features/tune/model/use-fits";
+import { bytes, count, duration } from "@/lib/format";
+
+/** The figures of all offered models side by side, folded until somebody wants them. */
+export function CompareModels(props: { offers: Offer[]; told: Fits }) {
+  const [open, { toggle }] = useDisclosure(false);
+  if (props.offers.length < 2) return null;
+  return (
+    <div>
+      <Button
+        variant="subtle"
+        color="gray"
+        onClick={toggle}
+        aria-expanded={open}
+        rightSection={open ? <IconChevronUp size={16} /> : <IconChevronDown size={16} />}
+      >
+        Compare in detail
+      </Button>
+      <Collapse expanded={open}>
+        <Table.ScrollContainer minWidth={720}>
+          <Table mt="xs" fz="sm">
+            <Table.Thead>
+              <Table.Tr>
+                {["Model", "Size", "Context", "Memory", "Time", "To fetch", "Architecture", "What to know"].map(
+                  (name) => (
+                    <Table.Th key={name}>{name}</Table.Th>
+                  ),
+                )}
+              </Table.Tr>
+            </Table.Thead>
+            <Table.Tbody>
+              {props.offers.map((offer) => (
+                <Row key={offer.id} offer={offer} told={props.told} />
+              ))}
+            </Table.Tbody>
+          </Table>
+        </Table.ScrollContainer>
+      </Collapse>
+    </div>
+  );
+}
+
+function Row(props: { offer: Offer; told: Fits }) {
+  const { base, title, id } = props.offer;
+  const estimate = props.told.estimates.get(id);
+  return (
+    <Table.Tr>
+      <Table.Th scope="row">{title}</Table.Th>
+      <Table.Td>{size(base.parameters)}</Table.Td>
+      <Table.Td>{count(base.context)} tokens</Table.Td>
+      <Table.Td>{estimate ? bytes(estimate.peak_memory_bytes.value) : "not told yet"}</Table.Td>
+      <Table.Td>{estimate ? duration(estimate.time_s.value) : "not told yet"}</Table.Td>
+      <Table.Td>
+        {estimate ? (estimate.fetch_bytes ? bytes(estimate.fetch_bytes) : "nothing") : "not told yet"}
+      </Table.Td>
+      <Table.Td>{base.architecture}</Table.Td>
+      <Table.Td miw={240}>{base.note}</Table.Td>
+    </Table.Tr>
+  );
+}
