@@ -189,6 +189,11 @@ async def possessions(server) -> Possessions:
     )
     assert uploaded.status_code == 200, uploaded.text
     found.ids["file_id"] = uploaded.json()["id"]
+    dataset = await server.http.post(
+        "/v1/datasets", json={"name": "greetings", "file_id": found.ids["file_id"]}, headers=ada
+    )
+    assert dataset.status_code == 200, dataset.text
+    found.ids["dataset_id"] = dataset.json()["id"]
     job = await server.http.post(
         "/v1/fine_tuning/jobs",
         json={"model": "smollm2-135m-instruct", "training_file": found.ids["file_id"]},
@@ -234,18 +239,41 @@ async def _model_of(server, user_name: str) -> str:
     return name
 
 
-ON_ONE_THING = [route for route in KEYED if route.parameters and KeyKind.USER in route.kinds]
+NOBODYS = {"example_id"}
+"""Parameters that name what is the same for everybody."""
+ON_ONE_THING = [
+    route
+    for route in KEYED
+    if route.parameters and KeyKind.USER in route.kinds and not NOBODYS.issuperset(route.parameters)
+]
+
+
+BODIES: dict[str, dict[str, Any]] = {
+    "POST /v1/datasets/{dataset_id}": {"name": "new"},
+    "POST /v1/datasets/{dataset_id}/versions": {"fixes": [{"type": "drop_faulty"}]},
+}
+"""What routes on one thing need in their body."""
+
+
+def of_thing(route: Route) -> tuple[str, dict[str, str]]:
+    """The parameter that names the thing, and the others with a value that it has."""
+    name, *others = route.parameters
+    assert set(others) <= {"version"}, route
+    return name, dict.fromkeys(others, "1")
 
 
 async def test_another_users_thing_answers_exactly_as_one_that_does_not_exist(server, possessions):
     for route in ON_ONE_THING:
-        (name,) = route.parameters
+        name, others = of_thing(route)
         assert name in possessions.ids, f"{route}: say in `possessions` what Ada owns under {{{name}}}"
         mine = possessions.ids[name]
         absent = mine[:-1] + ("x" if mine[-1] != "x" else "y")
         bob = server.bearer(possessions.bob)
         replies = [
-            await server.http.request(route.method, route.url(**{name: each}), headers=bob) for each in (mine, absent)
+            await server.http.request(
+                route.method, route.url(**{name: each}, **others), headers=bob, json=BODIES.get(str(route))
+            )
+            for each in (mine, absent)
         ]
         assert [reply.status_code for reply in replies] == [404, 404], f"{route}: {replies[0].text}"
         assert replies[0].text.replace(mine, "ID") == replies[1].text.replace(absent, "ID"), str(route)
@@ -256,8 +284,8 @@ async def test_the_owner_sees_what_others_do_not(server, possessions):
     reads = [route for route in ON_ONE_THING if route.method == "GET" and "stream" not in route.path]
     assert reads
     for route in reads:
-        (name,) = route.parameters
-        url = route.url(**{name: possessions.ids[name]})
+        name, others = of_thing(route)
+        url = route.url(**{name: possessions.ids[name]}, **others)
         reply = await server.http.get(url, headers=server.bearer(possessions.ada))
         assert reply.status_code == 200, f"{route}: {reply.text}"
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from tunesmith.schemas.datasets import Finding
+from tunesmith.schemas.fixes import DropFound, Fix, RenameLabel
 
 FEW_RECORDS = 5
 """Of one label: hardly enough to learn it and to test it."""
@@ -15,7 +16,7 @@ def label_findings(counts: Mapping[str, int], n_records: int, *, multi: bool = F
     """What stands out in the numbers of records by label: one label only, rare ones, imbalance, twins in spelling."""
     if not counts:
         return []
-    found = [_one_label(counts, n_records, multi), _rare(counts, n_records), _imbalance(counts, n_records)]
+    found = [_one_label(counts, n_records, multi), _rare(counts, n_records, multi), _imbalance(counts, n_records)]
     return [finding for finding in (*found, _twins(counts, n_records)) if finding is not None]
 
 
@@ -33,7 +34,7 @@ def _one_label(counts: Mapping[str, int], n_records: int, multi: bool) -> Findin
     )
 
 
-def _rare(counts: Mapping[str, int], n_records: int) -> Finding | None:
+def _rare(counts: Mapping[str, int], n_records: int, multi: bool) -> Finding | None:
     rare = {label: n for label, n in counts.items() if n < FEW_RECORDS}
     if not rare:
         return None
@@ -45,6 +46,8 @@ def _rare(counts: Mapping[str, int], n_records: int) -> Finding | None:
         share=count / max(1, n_records),
         message=f"{_labels(len(rare))} fewer than {FEW_RECORDS} records: {_shown(rare)}.",
         fix="Add records of these labels, or merge them into others.",
+        # Records with several labels are not dropped for one of them: others of theirs would become rare by it.
+        repairs=[] if multi or len(counts) - len(rare) < 2 else [DropFound(code="rare_labels")],
     )
 
 
@@ -80,7 +83,14 @@ def _twins(counts: Mapping[str, int], n_records: int) -> Finding | None:
         share=min(1.0, count / max(1, n_records)),
         message=f"Labels that differ in case or spaces alone count as different ones: {shown}.",
         fix="Spell each label one way.",
+        repairs=[fix for each in twins for fix in _as_one(each, counts)],
     )
+
+
+def _as_one(spellings: list[str], counts: Mapping[str, int]) -> list[Fix]:
+    """The others renamed to the most frequent spelling."""
+    usual = max(spellings, key=lambda label: counts[label])
+    return [RenameLabel(label=label, to=usual) for label in spellings if label != usual]
 
 
 def _labels(n: int) -> str:

@@ -6,6 +6,7 @@ the threshold may be missed. Short lists are compared pair by pair. The answer i
 """
 
 import re
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Literal, cast
@@ -61,6 +62,50 @@ def overlap(
         if first is not None:
             found.append((first, j))
     return found
+
+
+class Apart:
+    """Texts that came one by one and of which none is nearly the same as one before, up to `most`.
+
+    Those beyond are compared with these and not kept. Memory: 4 bytes for each shingle and some kilobytes for each
+    text.
+    """
+
+    def __init__(self, unit: Unit, *, most: int = 20_000, most_characters: int = 32_000_000) -> None:
+        self._unit: Unit = unit
+        self._most, self._most_characters = most, most_characters
+        self._kept: list[array[int]] = []
+        self._characters = 0
+        self._sketches: _Sketches | None = None
+
+    def add(self, text: str, threshold: float = 0.8) -> bool:
+        """Whether the text is like none before; it is kept then, while there is room."""
+        ours = _shingles(text, self._unit)
+        if not ours:
+            return True
+        if any(_alike(frozenset(self._kept[i]), ours, threshold) for i in self._candidates(ours, threshold)):
+            return False
+        if len(self._kept) < self._most and self._characters < self._most_characters:
+            if self._sketches is not None:
+                self._sketches.add(len(self._kept), ours)
+            self._kept.append(array("I", ours))
+            self._characters += len(text)
+        return True
+
+    def _candidates(self, ours: frozenset[int], threshold: float) -> Iterator[int]:
+        """The first texts, that `near_duplicates` may compare pair by pair, and of the others those that seem alike."""
+        few = int((2 * FEW_PAIRS) ** 0.5) + 1
+        size = len(ours)
+        for i in range(min(few, len(self._kept))):
+            if min(size, len(self._kept[i])) >= threshold * max(size, len(self._kept[i])):
+                yield i
+        if len(self._kept) < few:
+            return
+        if self._sketches is None:
+            self._sketches = _Sketches(threshold)
+            for i, known in enumerate(self._kept):
+                self._sketches.add(i, frozenset(known))
+        yield from (i for i in self._sketches.candidates(ours) if i >= few)
 
 
 def _shingles(text: str, unit: Unit) -> frozenset[int]:

@@ -64,7 +64,7 @@ class FileReader:
         self._head = b""
         self._begun = False
         self._seen = False
-        self._shape: tuple[RecordKind, bool] | None = None
+        self._same = OneKind()
 
     @property
     def table(self) -> Table | None:
@@ -116,12 +116,7 @@ class FileReader:
         except RecordInvalid as e:
             self._refuse_unreadable(piece, first=first)
             return e
-        shape = _shape(record)
-        if self._shape is None:
-            self._shape = shape
-        elif shape != self._shape:
-            return _mixed(record, self._shape, piece.line)
-        return record
+        return self._same.check(record, piece.line)
 
     def _refuse_unreadable(self, piece: Piece, *, first: bool) -> None:
         """Raises RecordInvalid when the fault is not one of a line but of the whole file."""
@@ -136,6 +131,20 @@ class FileReader:
             ) from e
         if first and self._format == "jsonl" and content and not _is_json(content):
             raise not_readable(f"{expected} Line {piece.line}, the first, is not valid JSON.")
+
+
+class OneKind:
+    """Holds the records of a file to the kind of the first good one."""
+
+    def __init__(self) -> None:
+        self._shape: tuple[RecordKind, bool] | None = None
+
+    def check(self, record: Record, line: int) -> Record | RecordInvalid:
+        """The record, or its fault when it is of another kind."""
+        shape = _shape(record)
+        if self._shape is None:
+            self._shape = shape
+        return record if shape == self._shape else _mixed(record, self._shape, line)
 
 
 def splitter(file_format: FileFormat, *, table: Table | None = None, line: int = 1, offset: int = 0) -> Splitter:

@@ -4,6 +4,8 @@ A row becomes the object that a JSONL line would be, and is read by the same fun
 """
 
 import csv
+import io
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +20,8 @@ from tunesmith.schemas.records import Record
 
 LABEL_SEPARATOR = "|"
 """Between the labels of one cell under `labels`; an empty cell has none."""
+UNKNOWN_COLUMNS = "unknown_columns"
+"""Code of the fault of a table whose columns are of no kind of record."""
 IGNORED = frozenset({"id", "metadata"})
 """Columns that any table may have; a sequence takes its `id`."""
 COLUMNS: tuple[tuple[frozenset[str], frozenset[str]], ...] = (
@@ -45,6 +49,8 @@ class Table:
     keys: tuple[str | None, ...]
     separator: str
     line_end: bytes
+    unknown: str | None = None
+    """Why no record can be made of these columns; None of known ones."""
 
     def separated_by(self, file_format: FileFormat) -> str | None:
         """The separator in a word where it is not the one that the file's name promises."""
@@ -57,26 +63,47 @@ def promised_separator(file_format: FileFormat) -> str:
 
 
 def read_header(raw: bytes, line_end: bytes, file_format: FileFormat) -> Table:
-    """The table that begins with this line. Raises RecordInvalid when its columns are of no kind of record.
+    """The table that begins with this line. Raises RecordInvalid when it names no columns, or one twice.
 
     Another separator than the promised one is taken when the columns are known by it: a spreadsheet in some countries
-    writes semicolons.
+    writes semicolons. Of columns that are of no kind of record `unknown` says so, and no row can be read; what they
+    may be, a person decides (column_roles.py).
     """
     text = _header_text(raw, file_format)
     promised = promised_separator(file_format)
     for separator in (promised, *(each for each in _SEPARATORS if each != promised)):
         columns = _columns(text, separator, file_format)
-        keys = [column.lower() for column in columns]
-        if _known(set(keys) - IGNORED):
-            _check_twice(keys, file_format)
-            read = [key if key not in IGNORED or (key == "id" and "sequence" in keys) else None for key in keys]
-            return Table(tuple(columns), tuple(read), separator, line_end)
+        if known_columns(columns):
+            _check_twice([column.lower() for column in columns], file_format)
+            return table_of(columns, separator, line_end)
     likely = _likely(text, promised)
-    raise _wrong_columns(_columns(text, likely, file_format), likely, file_format)
+    columns = _columns(text, likely, file_format)
+    return Table(tuple(columns), (None,) * len(columns), likely, line_end, _wrong_columns(columns, likely, file_format))
+
+
+def known_columns(columns: Iterable[str]) -> bool:
+    """Whether a record can be made of them."""
+    return _known({column.lower() for column in columns} - IGNORED)
+
+
+def table_of(columns: Sequence[str], separator: str, line_end: bytes) -> Table:
+    """The table of known columns."""
+    keys = [column.lower() for column in columns]
+    read = [key if key not in IGNORED or (key == "id" and "sequence" in keys) else None for key in keys]
+    return Table(tuple(columns), tuple(read), separator, line_end)
 
 
 def parse_row(piece: Piece, table: Table) -> Record:
-    """The record of one row. Raises RecordInvalid."""
+    """The record of one row. Raises RecordInvalid; where the columns are unknown, always, of line 1."""
+    if table.unknown is not None:
+        raise RecordInvalid(table.unknown, line=1, code=UNKNOWN_COLUMNS)
+    cells = cells_of(piece, table)
+    data = {key: cell for key, cell in zip(table.keys, cells, strict=True) if key is not None}
+    return record_of(_typed(data, piece.line), piece.line)
+
+
+def cells_of(piece: Piece, table: Table) -> list[str]:
+    """The cells of one row, as many as there are columns. Raises RecordInvalid."""
     if piece.content is None:
         raise _too_long(piece)
     cells = _row(piece.content, table, piece.line)
@@ -86,8 +113,15 @@ def parse_row(piece: Piece, table: Table) -> Record:
             f"the row has {_n(len(cells), 'cell')} and the header {_n(len(table.columns), 'column')}"
             f" ({_listed(table.columns)}). Put a cell that holds a separator or a line break in quotation marks.",
         )
-    data = {key: cell for key, cell in zip(table.keys, cells, strict=True) if key is not None}
-    return record_of(_typed(data, piece.line), piece.line)
+    return cells
+
+
+def row_of(cells: Sequence[str], separator: str) -> bytes:
+    """The cells as a row without its end; those that need it stand in quotation marks."""
+    text = io.StringIO(newline="")
+    # The module quotes a cell with a line break only when that is in its line end.
+    csv.writer(text, delimiter=separator, lineterminator="\r\n").writerow(cells)
+    return text.getvalue().removesuffix("\r\n").encode()
 
 
 def _typed(data: dict[str, str], line: int) -> dict[str, Any]:
@@ -179,7 +213,8 @@ def _likely(text: str, promised: str) -> str:
     return promised if promised in text else max(_SEPARATORS, key=text.count)
 
 
-def _wrong_columns(columns: list[str], separator: str, file_format: FileFormat) -> RecordInvalid:
+def _wrong_columns(columns: list[str], separator: str, file_format: FileFormat) -> str:
+    """What is said of columns that make no record. Raises RecordInvalid when there are none, or two of one name."""
     if not any(columns):
         raise not_readable(f"{EXPECTED[file_format]} Line 1 is blank. It must name the columns: {EXPECTED_COLUMNS}.")
     keys = [column.lower() for column in columns]
@@ -189,9 +224,9 @@ def _wrong_columns(columns: list[str], separator: str, file_format: FileFormat) 
         hint = f" Column {keys.index('') + 1} has no name: a table saved with its row numbers? Drop the column."
     shown = ", ".join(f"'{column[:40]}'" for column in columns[:8])
     more = f" and {len(columns) - 8} more" if len(columns) > 8 else ""
-    return not_readable(
-        f"{EXPECTED[file_format]} Line 1, separated by {_SEPARATORS[separator]}, names the columns {shown}{more}."
-        f"{hint} Expected one of: {EXPECTED_COLUMNS}."
+    return (
+        f"Line 1, separated by {_SEPARATORS[separator]}, names the columns {shown}{more}, and no record is made of "
+        f"these.{hint} Say what each column is, or rename them to one of: {EXPECTED_COLUMNS}."
     )
 
 

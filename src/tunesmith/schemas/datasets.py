@@ -39,6 +39,8 @@ class LineFault(Shape):
     code: str
     message: str
     param: str | None = None
+    repairs: list[Fix] = Field(default_factory=list[Fix])
+    """What POST /v1/datasets/{id}/versions can do about it: what columns may be, or to leave the line out."""
 
 
 class Finding(Shape):
@@ -46,8 +48,8 @@ class Finding(Shape):
 
     code: str
     """exact_duplicates, near_duplicates, train_test_overlap, truncated, one_label, rare_labels, imbalanced_labels,
-    similar_labels, conflicting_labels, likely_secrets, personal_data, very_short, very_long, one_character,
-    answer_repeats_prompt, same_texts, nucleotides, other_separator, ..."""
+    similar_labels, conflicting_labels, likely_secrets, personal_data, very_short, very_long, empty_text,
+    one_character, answer_repeats_prompt, same_texts, nucleotides, other_separator, read_as_pairs, ..."""
     level: Literal["info", "warn", "error"] = "warn"
     count: int
     share: float

@@ -25,8 +25,8 @@ class DropFound(Shape):
 
     type: Literal["drop_found"] = "drop_found"
     code: Literal[
-        "likely_secrets", "personal_data", "very_short", "very_long", "one_character", "answer_repeats_prompt",
-        "same_texts", "conflicting_labels", "nucleotides", "rare_labels",
+        "likely_secrets", "personal_data", "very_short", "very_long", "empty_text", "one_character",
+        "answer_repeats_prompt", "same_texts", "conflicting_labels", "nucleotides", "rare_labels",
     ]  # fmt: skip
 
 

@@ -1,13 +1,18 @@
 """Data sets: names with versions, each version a file that never changes; and the examples that Tunesmith brings."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
 from tunesmith.schemas.datasets import FileObject
 from tunesmith.schemas.fixes import Fix
 from tunesmith.schemas.records import RecordKind
 from tunesmith.schemas.shape import Shape, Task
+
+_ENDS, _INSIDE = r"[^\s\x00-\x1f\x7f/]", r"[^\x00-\x1f\x7f/]*"
+DatasetName = Annotated[str, Field(min_length=1, max_length=96, pattern=f"^{_ENDS}(?:{_INSIDE}{_ENDS})?$")]
+"""Neither slashes nor control characters, and no blank at either end."""
+Description = Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$")]
 
 
 class DatasetRef(Shape):
@@ -25,9 +30,18 @@ class DatasetCreate(Shape):
         json_schema_extra={"examples": [{"name": "support-chats", "file_id": "file-3kTMd0aPq9LkXw2VbNc7Rz"}]}
     )
 
-    name: str = Field(min_length=1, max_length=96, pattern=r"^[^\x00-\x1f\x7f/]+$")
+    name: DatasetName
     file_id: str
-    description: str = Field(default="", max_length=2000)
+    description: Description = ""
+
+
+class DatasetUpdate(Shape):
+    """Body of POST /v1/datasets/{id}: what is left out stays."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "support-chats-2026"}]})
+
+    name: DatasetName | None = None
+    description: Description | None = None
 
 
 class VersionCreate(Shape):
@@ -41,7 +55,15 @@ class VersionCreate(Shape):
     fixes: list[Fix] | None = Field(default=None, min_length=1, max_length=32)
     from_version: int | None = Field(default=None, ge=1)
     """Which version the fixes start from; the newest when left out."""
-    note: str = Field(default="", max_length=500)
+    note: str = Field(default="", max_length=500, pattern=r"^[^\x00]*$")
+
+    @model_validator(mode="after")
+    def _one(self) -> "VersionCreate":
+        if (self.file_id is None) == (self.fixes is None):
+            raise ValueError("send either file_id, another file, or fixes to a version that is there")
+        if self.from_version is not None and self.fixes is None:
+            raise ValueError("from_version says what fixes start from; leave it out with file_id")
+        return self
 
 
 class DatasetVersion(Shape):

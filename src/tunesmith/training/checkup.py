@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import numpy as np
 
 from tunesmith.records.content import compared_text, oddities, texts_of
+from tunesmith.records.hints import ODDITIES, repairs_of
 from tunesmith.records.labels import label_findings
 from tunesmith.records.near_duplicates import Unit, near_duplicates, overlap
 from tunesmith.records.personal_data import personal_data_in
@@ -161,9 +162,9 @@ def _odd(records: Sequence[Record]) -> Iterator[Finding]:
     looked = _sample(records)
     counts = Counter(code for record in looked for code in set(oddities(record)))
     for code, count in sorted(counts.items()):
-        what = _ODDITIES.get(code, code.replace("_", " "))
-        text = f"{_records(count)} odd: {what}.{_note(looked, records)}"
-        yield _finding(code, count, len(looked), text, "Look at them in the file's report, and drop or mend them.")
+        hint = ODDITIES[code]
+        text = hint.message.format(n=f"{count:,} {hint.nouns[count != 1]}") + _note(looked, records)
+        yield _finding(code, count, len(looked), text, hint.fix)
 
 
 def _same_answer(records: Sequence[Record]) -> Iterator[Finding]:
@@ -312,13 +313,7 @@ def _records(n: int) -> str:
 def _finding(
     code: str, count: int, of: int, message: str, fix: str, *, level: Literal["info", "warn", "error"] = "warn"
 ) -> Finding:
-    return Finding(code=code, level=level, count=count, share=min(1.0, count / max(1, of)), message=message, fix=fix)
-
-
-_ODDITIES = {
-    "empty_text": "a user message has no text",
-    "one_character": "a text is one character over and over",
-    "answer_repeats_prompt": "the answer is the prompt, word for word",
-    "same_texts": "the same text stands twice",
-    "nucleotides": "made of A, C, G, T, U and N alone, as DNA is",
-}
+    share = min(1.0, count / max(1, of))
+    return Finding(
+        code=code, level=level, count=count, share=share, message=message, fix=fix, repairs=repairs_of(code)
+    )

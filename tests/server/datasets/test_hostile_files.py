@@ -108,13 +108,10 @@ CASES = {
     "JSONL named fasta": refused("a.fasta", CHATS, "name it .jsonl"),
     "residues without a header": refused("a.fasta", b"MKVL\n", "begins with b'M'"),
     # Tables that cannot be read
-    "wrong columns": refused("a.csv", b"review,stars\nx,1\n", "'review', 'stars'", "Expected one of: text,label"),
-    "a column too many": refused("a.csv", b"text,label,colour\na,b,c\n", "'text', 'label', 'colour'"),
-    "no header": refused("a.csv", ROWS, "names the columns 'text 0', 'no'"),
     "duplicate headers": refused("a.csv", b"text,label,Text\na,b,c\n", 'the column "text" twice'),
-    "row numbers without a name": refused("a.csv", b",text,label\n0,a,b\n", "Column 1 has no name"),
     "a header and nothing else": refused("a.csv", b"text,label\n", "a header and no rows"),
     "a blank first line": refused("a.csv", b"\n" + TABLE, "Line 1 is blank"),
+    "Latin-1 under unknown columns": refused("a.csv", b"review,stars\nx,1\ncaf\xe9,2\n", "Line 3", "not UTF-8"),
     "an open quotation mark in the header": refused("a.csv", b'text,"label\n' + ROWS, "Line 1", "never closed"),
     "a header of 100 kB": refused("a.csv", b"x" * 100_000, "Line 1 is longer than"),
     # gzip
@@ -127,6 +124,11 @@ CASES = {
     "gzip in gzip": refused("a.jsonl.gz", gzip.compress(PACKED), "gzip-compressed"),
     "an empty gzip": refused("a.jsonl.gz", gzip.compress(b""), "empty"),
     "a gzip bomb": refused("a.jsonl.gz", lambda: bomb(200 << 20), "more than 200 times its size"),
+    # Tables of which nothing is read until somebody says what their columns are
+    "wrong columns": faulty("a.csv", b"review,stars\nx,1\n", 1, "'review', 'stars'", "one of: text,label"),
+    "a column too many": faulty("a.csv", b"text,label,colour\na,b,c\n", 1, "'text', 'label', 'colour'"),
+    "no header": faulty("a.csv", ROWS, 1, "names the columns 'text 0', 'no'"),
+    "row numbers without a name": faulty("a.csv", b",text,label\n0,a,b\n", 1, "Column 1 has no name"),
     # Lines at fault
     "a NUL in a line": faulty("a.jsonl", CHATS + b'{"prompt": "\x00"}\n', 13, "NUL"),
     "a NUL in a row": faulty("a.csv", TABLE + b"a\x00,no\n", 14, "NUL"),

@@ -4,16 +4,20 @@ Each record adds to counts in bounded memory. What costs more (near duplicates, 
 first LOOKED records only and says so. Of a secret only its kind and line are kept.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
+from tunesmith.records.column_roles import chat_of_pair
 from tunesmith.records.content import compared_text, oddities, texts_of
+from tunesmith.records.hints import ODDITIES
 from tunesmith.records.labels import label_findings
 from tunesmith.records.near_duplicates import MOST_CHARACTERS, Unit, near_duplicates
 from tunesmith.records.personal_data import personal_data_in
 from tunesmith.records.secrets import secrets_in
 from tunesmith.records.tables import Table
 from tunesmith.schemas.datasets import FileFormat, Finding
+from tunesmith.schemas.fixes import SetColumns
 from tunesmith.schemas.records import LabelledRecord, LabelledSequenceRecord, Record, SequenceRecord
+from tunesmith.server.datasets.far_lengths import FAR, FarLengths
 from tunesmith.server.datasets.labels import LabelTally
 from tunesmith.server.datasets.noted import Noted, NotedKinds
 from tunesmith.server.datasets.tally import Duplicates, Extremes, Lengths
@@ -22,12 +26,6 @@ LOOKED = 5_000
 """Records whose text is searched and compared."""
 LOOKED_CHARACTERS = 8_000_000
 """The same in characters."""
-FAR = 30
-"""Times the median, or a part of it, that makes a length absurd."""
-FAR_SHARE = 0.05
-"""A share of such lengths above which they are no exception."""
-FAR_RECORDS = 20
-"""Records from which on a median says something."""
 
 
 class RecordCheckup:
@@ -101,13 +99,15 @@ class RecordCheckup:
             self._secrets.add(line, set(secrets_in(whole)))
             self._personal.add(line, set(personal_data_in(whole)))
 
-    def conclude(self, file_format: FileFormat, table: Table | None) -> None:
-        """Writes the findings, the gravest first. Blocking: comparing texts takes up to some seconds."""
+    def conclude(self, file_format: FileFormat, table: Table | None, names: Sequence[str] = ()) -> None:
+        """Writes the findings, the gravest first. Blocking: comparing texts takes up to some seconds. `names` are those
+        of a pair's columns or keys."""
         if not self._hints or not self.lengths.count:
             return
         found = [*self._of_labels(), *self._repeated(), *self._hinted(), *self._odd_ones(), *self._far_lengths()]
-        if table is not None and (word := table.separated_by(file_format)) is not None:
-            found.append(_other_separator(word, self.lengths.count))
+        if table is not None:
+            found += _of_table(table, file_format, self.lengths.count)
+        found += _of_pairs(names, self.lengths.count)
         order = ("error", "warn", "info")
         self.findings = sorted(found, key=lambda finding: order.index(finding.level))
         self._texts, self._lines = [], []
@@ -160,19 +160,20 @@ class RecordCheckup:
 
     def _odd_ones(self) -> Iterator[Finding]:
         for code, noted in self._odd.items():
-            message, nouns, fix = _ODD[code]
-            yield noted.finding(code, message, nouns, fix, self.lengths.count, level=_level(noted, self.lengths.count))
+            hint, n = ODDITIES[code], self.lengths.count
+            yield noted.finding(code, hint.message, hint.nouns, hint.fix, n, level=_level(noted, n))
 
     def _far_lengths(self) -> Iterator[Finding]:
-        n, median = self.lengths.count, self.lengths.quantile(0.5)
+        n, median, far = self.lengths.count, self.lengths.quantile(0.5), FarLengths(self.lengths)
+        above, below = far.limit(longer=True), far.limit(longer=False)
         sides: tuple[tuple[str, int, Callable[[], list[int]], str, str], ...] = (
-            ("very_long", self.lengths.count_above(median * FAR), lambda: self._longest.lines_above(median * FAR),
+            ("very_long", self.lengths.count_above(above), lambda: self._longest.lines_above(above),
              f"more than {FAR} times as long as", "Split them, or raise max_seq_len: what is beyond it is cut off."),
-            ("very_short", self.lengths.count_below(median / FAR), lambda: self._shortest.lines_above(-median / FAR),
+            ("very_short", self.lengths.count_below(below), lambda: self._shortest.lines_above(-below),
              f"more than {FAR} times shorter than", "Look whether they are cut off or empty of sense."),
         )  # fmt: skip
         for code, count, lines, what, fix in sides:
-            if n >= FAR_RECORDS and 0 < count <= max(1, FAR_SHARE * n):
+            if count:
                 noted = Noted(count, lines())
                 unit = "residues" if self._unit == "residues" else "characters"
                 message = f"{{n}} {what} the median of {median:,} {unit}."
@@ -189,6 +190,26 @@ def _level(noted: Noted, n_records: int) -> str:
     return "error" if noted.count == n_records else "warn"
 
 
+def _of_table(table: Table, file_format: FileFormat, n_records: int) -> Iterator[Finding]:
+    if (word := table.separated_by(file_format)) is not None:
+        yield _other_separator(word, n_records)
+
+
+def _of_pairs(names: Sequence[str], n_records: int) -> Iterator[Finding]:
+    roles = chat_of_pair(names)
+    if roles is not None:
+        yield Finding(
+            code="read_as_pairs",
+            level="info",
+            count=n_records,
+            share=1.0,
+            message="Questions and answers were read as pairs, which teach a model to find the answer to a question.",
+            fix="To teach a chat model to write the answers, take the question for an instruction and the answer for "
+            "its output.",
+            repairs=[SetColumns(roles=roles)],
+        )
+
+
 def _other_separator(word: str, n_records: int) -> Finding:
     return Finding(
         code="other_separator",
@@ -203,31 +224,4 @@ def _other_separator(word: str, n_records: int) -> Finding:
 _HINTED = {
     "likely_secrets": "Replace them by placeholders, and revoke those that are real: a tuned model can repeat them.",
     "personal_data": "Replace it by placeholders, or see to it that you may train on it: a tuned model can repeat it.",
-}
-_ODD: dict[str, tuple[str, tuple[str, str], str]] = {
-    "empty_text": (
-        "{n} a user message without text.",
-        ("record has", "records have"),
-        "Drop them, or use prompt and completion where there is nothing to ask.",
-    ),
-    "one_character": (
-        "{n} a text that is one character over and over.",
-        ("record has", "records have"),
-        "Drop them: they teach nothing.",
-    ),
-    "answer_repeats_prompt": (
-        "{n} an answer that is its prompt, word for word.",
-        ("record has", "records have"),
-        "Look whether a column was taken twice; drop them if so.",
-    ),
-    "same_texts": (
-        "{n} the same text twice.",
-        ("record has", "records have"),
-        "Drop them: a text is always near to itself.",
-    ),
-    "nucleotides": (
-        "{n} made of A, C, G, T, U and N alone, as DNA and RNA are.",
-        ("sequence is", "sequences are"),
-        "Translate them into proteins first.",
-    ),
 }

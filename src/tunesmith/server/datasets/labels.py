@@ -33,13 +33,18 @@ class LabelTally:
                 self.counts[label] += 1
             elif len(self.counts) < MOST_LABELS:
                 self.counts[label] = 1
-        text = hash(record.text if isinstance(record, LabelledRecord) else record.residues)
-        labels = hash(frozenset(record.labels))
+        text, labels = self.keys_of(record)
         known = self._of_text.get(text)
         if known is None and len(self._of_text) < MOST_TEXTS:
             self._of_text[text] = labels
         elif known is not None and known != labels:
             self.conflicts.add(line)
+
+    @staticmethod
+    def keys_of(record: LabelledRecord | LabelledSequenceRecord) -> tuple[int, int]:
+        """Hashes of the text and of its labels, good within this process."""
+        text = record.text if isinstance(record, LabelledRecord) else record.residues
+        return hash(text), hash(frozenset(record.labels))
 
     def most_frequent(self) -> dict[str, int]:
         """The SHOWN_LABELS most frequent, those first."""

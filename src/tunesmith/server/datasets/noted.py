@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from tunesmith.records.hints import repairs_of
 from tunesmith.schemas.datasets import Finding
 
 MOST_LINES = 20
@@ -34,6 +35,7 @@ class Noted:
                 "message": message.format(n=n),
                 "fix": fix,
                 "lines": self.lines[:MOST_LINES],
+                "repairs": repairs_of(code),
             }
         )
 

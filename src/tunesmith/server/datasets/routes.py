@@ -9,10 +9,10 @@ from tunesmith.schemas.datasets import UPLOAD_PURPOSES, FileObject, FileRecord, 
 from tunesmith.schemas.errors import TooLarge
 from tunesmith.schemas.shape import Deleted, Page
 from tunesmith.server.accounts.auth import Caller, SessionDep, UserCaller, WaitingUserCaller
-from tunesmith.server.clock import epoch_s
 from tunesmith.server.datasets import preview, service
 from tunesmith.server.datasets.multipart import FormStream
 from tunesmith.server.datasets.receive import LATE_BYTES, receive
+from tunesmith.server.datasets.shapes import file_object
 from tunesmith.server.datasets.tables import FileRow
 from tunesmith.server.db import Database
 from tunesmith.server.storage import uses
@@ -49,7 +49,7 @@ async def create_file(request: Request, caller: WaitingUserCaller) -> FileObject
     received = await receive(form, db, blobs, limit_bytes=limit_bytes)
     async with db.session() as session:
         row = await service.create_file(session, blobs, caller, received)
-    return shape(row)
+    return file_object(row)
 
 
 @router.get("")
@@ -63,7 +63,7 @@ async def list_files(
 ) -> Page[FileObject]:
     """The project's files, newest first unless `order=asc`. `after` is the last id of the page before."""
     rows, has_more = await service.list_files(session, caller, purpose=purpose, after=after, limit=limit, order=order)
-    data = [shape(row) for row in rows]
+    data = [file_object(row) for row in rows]
     return Page(
         data=data, first_id=data[0].id if data else None, last_id=data[-1].id if data else None, has_more=has_more
     )
@@ -72,7 +72,7 @@ async def list_files(
 @router.get("/{file_id}")
 async def retrieve_file(file_id: str, caller: UserCaller, session: SessionDep) -> FileObject:
     """One file's facts."""
-    return shape(await service.get_file(session, caller, file_id))
+    return file_object(await service.get_file(session, caller, file_id))
 
 
 @router.delete("/{file_id}")
@@ -113,23 +113,6 @@ async def file_records(
     data, has_more = await preview.read_page(request.app.state.blobs, row, after=after, limit=limit)
     return Page(
         data=data, first_id=data[0].id if data else None, last_id=data[-1].id if data else None, has_more=has_more
-    )
-
-
-def shape(row: FileRow) -> FileObject:
-    """The row as OpenAI's File object."""
-    return FileObject.model_validate(
-        {
-            "id": row.id,
-            "bytes": row.size_bytes,
-            "created_at": epoch_s(row.created_at),
-            "filename": row.filename,
-            "purpose": row.purpose,
-            "status": row.status,
-            "status_details": row.status_details,
-            "expires_at": epoch_s(row.expires_at) if row.expires_at else None,
-            "sha256": row.sha256,
-        }
     )
 
 

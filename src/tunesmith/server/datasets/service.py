@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, and_, func, or_, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tunesmith.schemas.datasets import FileReport
-from tunesmith.schemas.errors import FileNotFound, Invalid
+from tunesmith.schemas.errors import FileNotFound, InUse, Invalid
 from tunesmith.schemas.jobs import JobError
 from tunesmith.schemas.records import RecordKind
 from tunesmith.schemas.shape import Task
@@ -17,7 +17,7 @@ from tunesmith.server import ids
 from tunesmith.server.accounts.auth import Caller
 from tunesmith.server.accounts.scope import owned
 from tunesmith.server.datasets.receive import Received
-from tunesmith.server.datasets.tables import FileRow
+from tunesmith.server.datasets.tables import DatasetVersionRow, FileRow
 from tunesmith.server.datasets.validation import FileCheck, Findings
 from tunesmith.server.db import Database
 from tunesmith.server.storage import uses
@@ -60,10 +60,11 @@ def result_parameters(file_id: str, stored: Stored) -> dict[str, Any]:
     return {"holder": file_id, "sha256": stored.sha256, "size_bytes": stored.size_bytes}
 
 
-async def get_file(session: AsyncSession, caller: Caller, file_id: str) -> FileRow:
-    """The file. Raises FileNotFound when it is absent, deleted, expired or another project's."""
+async def get_file(session: AsyncSession, caller: Caller, file_id: str, *, lock: bool = False) -> FileRow:
+    """The file; with `lock` nobody else's to change until the transaction ends. Raises FileNotFound when it is absent,
+    deleted, expired or another project's."""
     query = owned(select(FileRow), FileRow, caller).where(FileRow.id == file_id, *_live())
-    row = await session.scalar(query)
+    row = await session.scalar(query.with_for_update() if lock else query)
     if row is None:
         raise FileNotFound(file_id)
     return row
@@ -100,8 +101,15 @@ async def list_files(
 
 async def delete_file(session: AsyncSession, caller: Caller, file_id: str) -> list[str]:
     """Deletes the file; the sha256s to `uses.sweep` once that is committed. Who else holds the bytes keeps them:
-    a job that trains on them, another file. Raises FileNotFound."""
-    row = await get_file(session, caller, file_id)
+    a job that trains on them, another file. Raises FileNotFound, and InUse for the version of a data set."""
+    row = await get_file(session, caller, file_id, lock=True)
+    version = await session.scalar(select(DatasetVersionRow).where(DatasetVersionRow.file_id == row.id))
+    if version is not None:
+        raise InUse(
+            f"The file {file_id} is version {version.version} of the data set {version.dataset_id} and is kept as long "
+            f"as that: DELETE /v1/datasets/{version.dataset_id} deletes both.",
+            param="id",
+        )
     row.deleted_at = await session.scalar(text("SELECT tunesmith_now()"))
     return await uses.let_go(session, row.id)
 

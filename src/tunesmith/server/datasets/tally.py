@@ -3,6 +3,7 @@
 from array import array
 from bisect import bisect_right
 from heapq import heappush, heapreplace
+from math import inf
 
 SMALLEST_TABLE = 1 << 12
 LARGEST_TABLE = 1 << 21
@@ -69,8 +70,7 @@ class Lengths:
         self.maximum = max(self.maximum, length)
         self.count += 1
         self.total += length
-        shift = max(0, length.bit_length() - EXACT_BITS)
-        bucket = length >> shift << shift
+        bucket = bucket_of(length)
         self._buckets[bucket] = self._buckets.get(bucket, 0) + 1
 
     def quantile(self, share: float) -> int:
@@ -92,6 +92,15 @@ class Lengths:
         """How many are shorter, counted by buckets."""
         return sum(count for bucket, count in self._buckets.items() if bucket < length)
 
+    def leave_out(self, *, above: float = inf, below: float = -inf) -> None:
+        """Forgets those that are longer or shorter, counted by buckets; minimum and maximum are then bounds."""
+        for bucket in [bucket for bucket in self._buckets if bucket > above or bucket < below]:
+            self.count -= self._buckets.pop(bucket)
+        if self._buckets:
+            largest = max(self._buckets)
+            self.minimum = max(self.minimum, min(self._buckets))
+            self.maximum = min(self.maximum, largest + (1 << max(0, largest.bit_length() - EXACT_BITS)) - 1)
+
     def histogram(self) -> tuple[list[float], list[int]]:
         """Edges and the counts between them, the edges in equal ratios; a length at an edge counts above it."""
         low, high = max(1, self.minimum), self.maximum + 1
@@ -103,6 +112,12 @@ class Lengths:
             at = bisect_right(edges, max(self.minimum, min(self.maximum, middle))) - 1
             counts[at] += count
         return [float(edge) for edge in edges], counts
+
+
+def bucket_of(length: int) -> int:
+    """The smallest length that is counted together with this one."""
+    shift = max(0, length.bit_length() - EXACT_BITS)
+    return length >> shift << shift
 
 
 class Extremes:

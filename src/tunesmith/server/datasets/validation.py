@@ -7,8 +7,11 @@ refused. Memory is bounded whatever the file holds.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from tunesmith.records.pieces import Piece
 from tunesmith.records.read import FileReader, Reading
+from tunesmith.records.tables import UNKNOWN_COLUMNS
 from tunesmith.schemas.datasets import (
+    ColumnRole,
     Compression,
     FileFormat,
     FileReport,
@@ -18,8 +21,10 @@ from tunesmith.schemas.datasets import (
     LineFault,
 )
 from tunesmith.schemas.errors import RecordInvalid
+from tunesmith.schemas.fixes import DropFaulty
 from tunesmith.schemas.records import Record, RecordKind
 from tunesmith.server.datasets.checkup import RecordCheckup
+from tunesmith.server.datasets.roles import ColumnSampler, repairs_of_fault
 from tunesmith.server.datasets.tally import Lengths
 
 KEPT_FAULTS = 100
@@ -47,6 +52,8 @@ class Findings:
     n_labels: int = 0
     multi_label: bool = False
     columns: list[str] | None = None
+    roles: list[ColumnRole] = field(default_factory=list[ColumnRole])
+    possible_roles: list[str] = field(default_factory=list[str])
     hints: list[Finding] = field(default_factory=list[Finding])
 
     def report(self, file_id: str) -> FileReport:
@@ -62,6 +69,8 @@ class Findings:
             lengths=self.lengths,
             labels=self.labels,
             columns=self.columns,
+            roles=self.roles,
+            possible_roles=self.possible_roles,
             findings=self.hints,
         )
 
@@ -86,6 +95,7 @@ class FileCheck:
         self._findings = Findings(promised, compression)
         self._reader = FileReader(promised, compression, unpacked_limit_bytes=limit_bytes)
         self._checkup = RecordCheckup(hints=hints)
+        self._columns = ColumnSampler(promised) if hints else None
 
     def feed(self, chunk: bytes) -> None:
         """The next bytes, in chunks of any size."""
@@ -97,7 +107,12 @@ class FileCheck:
         found, table = self._findings, self._reader.table
         if table is not None:
             found.columns = [_storable(column, PARAM_CHARACTERS) for column in table.columns]
-        self._checkup.conclude(found.format, table)
+        if self._columns is not None:
+            found.roles, found.possible_roles = self._columns.roles(table), self._columns.possible()
+        names = self._columns.names if self._columns is not None and found.kind is RecordKind.PAIR else []
+        self._checkup.conclude(found.format, table, names)
+        if not found.n_records:
+            _keep_no_empty_file(found.faults)
         found.duplicates = self._checkup.duplicates
         found.length, found.lengths = _lengths(self._checkup.lengths, _unit(found.kind))
         found.labels, found.n_labels = self._checkup.labels, self._checkup.n_labels
@@ -107,8 +122,10 @@ class FileCheck:
 
     def _take(self, readings: Iterator[Reading]) -> None:
         for piece, read in readings:
+            if self._columns is not None:
+                self._columns.add(piece, self._reader.table, good=not isinstance(read, RecordInvalid))
             if isinstance(read, RecordInvalid):
-                self._fault(read)
+                self._fault(piece, read)
             else:
                 self._good(piece.line, read)
 
@@ -118,10 +135,21 @@ class FileCheck:
         self._findings.n_records += 1
         self._checkup.add(line, record)
 
-    def _fault(self, error: RecordInvalid) -> None:
-        self._findings.n_faults += 1
-        if len(self._findings.faults) < KEPT_FAULTS:
-            self._findings.faults.append(fault_of(error))
+    def _fault(self, piece: Piece, error: RecordInvalid) -> None:
+        found = self._findings
+        found.n_faults += 1
+        told = error.error_code == UNKNOWN_COLUMNS and found.faults  # of the header: once, not for each row
+        if not told and len(found.faults) < KEPT_FAULTS:
+            fault = fault_of(error)
+            if self._columns is not None:
+                fault.repairs = repairs_of_fault(piece, error, self._reader.table, found.kind)
+            found.faults.append(fault)
+
+
+def _keep_no_empty_file(faults: list[LineFault]) -> None:
+    """Where no line is good, leaving the faulty ones out would leave nothing."""
+    for fault in faults:
+        fault.repairs = [repair for repair in fault.repairs if not isinstance(repair, DropFaulty)]
 
 
 def fault_of(error: RecordInvalid) -> LineFault:
