@@ -668,6 +668,7 @@ export interface paths {
          * List Events
          * @description What happened to the job, newest first; with `stream=true` as server-sent events, oldest first, until it ends.
          *
+         *     `type=message` leaves out the figures, of which there are as many as steps; a page's only, a stream tells all.
          *     A stream goes on behind `Last-Event-ID`, closes after some minutes with a `retry` hint, and ends with [DONE].
          *
          *     Takes: a key of kind admin or service or user.
@@ -7005,6 +7006,7 @@ export interface operations {
                 after?: string | null;
                 limit?: number;
                 stream?: boolean;
+                type?: ("message" | "metrics") | null;
             };
             header?: {
                 "last-event-id"?: string | null;
