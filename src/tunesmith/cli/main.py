@@ -22,6 +22,7 @@ from tunesmith.cli import (
     keys,
     models,
     server,
+    sign_in,
     train,
     up,
     worker,
@@ -38,6 +39,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 up.register(app)
+sign_in.register(app)
 server.register(app)
 worker.register(app)
 engine.register(app)

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tunesmith.cli import settings_options
+from tunesmith.cli import browser, settings_options
 from tunesmith.cli.exit_codes import WorkFailed
 
 if TYPE_CHECKING:
     from tunesmith.cli.processes.supervisor import UpSettings
+
+LINK_LIFE_S = 3600
 
 
 def register(app: typer.Typer) -> None:
@@ -25,7 +27,7 @@ def up(
     host: Annotated[str | None, typer.Option(help="Address to listen on (127.0.0.1).")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on (8000).", min=1, max=65535)] = None,
     workers: Annotated[int, typer.Option(help="Training workers; they share the cores.", min=0, max=64)] = 1,
-    no_browser: Annotated[bool, typer.Option("--no-browser", help="Open no page.")] = False,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open the page.")] = False,
 ) -> None:
     """Run everything on this machine: database, server, workers, engine.
 
@@ -38,7 +40,7 @@ def up(
     end_with_supervisor()
     settings = up_settings(ctx.args, data_dir, host, port, workers)
     try:
-        asyncio.run(_serve(settings))
+        asyncio.run(_serve(settings, open_page=not no_browser and browser.can_open()))
     except (AlreadyRunning, StartFailed) as e:
         raise WorkFailed(str(e)) from e
 
@@ -62,7 +64,7 @@ def up_settings(
     )
 
 
-async def _serve(settings: "UpSettings") -> None:
+async def _serve(settings: "UpSettings", *, open_page: bool) -> None:
     from tunesmith.cli.processes import supervisor
 
     _cancel_on_signals()
@@ -74,9 +76,29 @@ async def _serve(settings: "UpSettings") -> None:
                 f"{settings.url} answers; {_workers(settings.workers)} and the engine are starting. "
                 f"The admin key is in {settings.data_dir / 'admin.key'}. Ctrl-C stops everything."
             )
+            await _lead_in(settings, open_page=open_page)
             await children.failed()
     except asyncio.CancelledError:
         settings.say("stopped")
+
+
+async def _lead_in(settings: "UpSettings", *, open_page: bool) -> None:
+    """Prints a link that signs a browser in as the admin, and opens it. What goes wrong is told, and stops nothing."""
+    from tunesmith.client import AsyncTunesmith
+    from tunesmith.schemas.errors import TunesmithError
+
+    try:
+        # The folder's own key: one in the environment may be another server's.
+        key = (settings.data_dir / "admin.key").read_text(encoding="ascii").strip()
+        async with AsyncTunesmith(settings.local_url, key) as client:
+            link = await client.sign_in_links.create(expires_in_s=LINK_LIFE_S)
+    except (TunesmithError, OSError, UnicodeDecodeError) as e:
+        settings.say(f"no sign-in link could be made ({e}); `tunesmith sign-in` makes one")
+        return
+    settings.say(f"open the page with this link, which signs in once, within the hour: {link.url}")
+    settings.say("`tunesmith sign-in` prints another one")
+    if open_page and not await asyncio.to_thread(browser.open_page, link.url):
+        settings.say("no browser could be started here; open the link in yours")
 
 
 def _cancel_on_signals() -> None:

@@ -16,6 +16,9 @@ from tunesmith.client.resources.generate import Generate
 from tunesmith.client.resources.jobs import Jobs
 from tunesmith.client.resources.keys import Keys
 from tunesmith.client.resources.models import Models
+from tunesmith.client.resources.projects import Projects
+from tunesmith.client.resources.session import Sessions
+from tunesmith.client.resources.sign_in_links import SignInLinks
 from tunesmith.client.resources.worker import WorkerCalls
 
 
@@ -43,6 +46,9 @@ class Tunesmith:
         self.embeddings = Embeddings(self.sender)
         self.classify = Classify(self.sender)
         self.keys = Keys(self.sender)
+        self.projects = Projects(self.sender)
+        self.session = Sessions(self.sender)
+        self.sign_in_links = SignInLinks(self.sender)
         self.worker = WorkerCalls(self.sender)
 
     def close(self) -> None:
@@ -80,6 +86,9 @@ class AsyncTunesmith:
         self.embeddings = Embeddings(self.sender)
         self.classify = Classify(self.sender)
         self.keys = Keys(self.sender)
+        self.projects = Projects(self.sender)
+        self.session = Sessions(self.sender)
+        self.sign_in_links = SignInLinks(self.sender)
         self.worker = WorkerCalls(self.sender)
 
     async def close(self) -> None:
