@@ -215,6 +215,9 @@ def job(model: str) -> dict[str, Any]:
         "provider": "local",
         "validation_split": 0.1,
         "progress": {"phase": None, "step": 0, "total_steps": None, "percent": 0.0},
+        "owner": "admin",
+        "project": "default",
+        "base_model": model,
     }
 
 

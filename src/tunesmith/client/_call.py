@@ -1,6 +1,6 @@
 """One call described once: what is sent, and how the answer is read. Sending is `_send.py`'s."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -13,7 +13,9 @@ from tunesmith.client.errors import UnreadableReply
 
 T = TypeVar("T")
 Reader = Callable[[httpx.Response], T]
-Query = Mapping[str, str | int | float | bool | None]
+Value = str | int | float | bool | Sequence[str] | None
+"""Of a query; several texts are sent as the same parameter several times."""
+Query = Mapping[str, Value]
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Call(Generic[T]):
         return replace(self, headers={**self.headers, **{k.replace("_", "-"): v for k, v in headers.items()}})
 
 
-def get(path: str, reply: Any, *, token: str | None = None, **query: str | int | float | bool | None) -> Call[Any]:
+def get(path: str, reply: Any, *, token: str | None = None, **query: Value) -> Call[Any]:
     """A GET; parameters that are None are left out."""
     return Call("GET", path, json_reader(reply), query=query, token=token)
 

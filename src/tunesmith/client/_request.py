@@ -3,7 +3,7 @@
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import IO, Any, TypeVar
+from typing import IO, Any, TypeVar, cast
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -50,8 +50,14 @@ def request_options(call: Call[Any], files: dict[str, Any] | None) -> dict[str, 
     return built
 
 
-def _query(query: Mapping[str, Any]) -> dict[str, str]:
-    return {k: str(v).lower() if isinstance(v, bool) else str(v) for k, v in query.items() if v is not None}
+def _query(query: Mapping[str, Any]) -> dict[str, str | list[str]]:
+    return {k: _sent(v) for k, v in query.items() if v is not None}
+
+
+def _sent(value: Any) -> str | list[str]:
+    if isinstance(value, list | tuple):
+        return [str(each) for each in cast("list[Any]", value)]
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 @dataclass(frozen=True)

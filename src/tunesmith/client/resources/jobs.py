@@ -1,6 +1,6 @@
 """/v1/fine_tuning/jobs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tunesmith.client._call import Call, get, post, segment
@@ -8,12 +8,26 @@ from tunesmith.client._resource import Resource, S, endpoint, streamed
 from tunesmith.client._stream import Stream, json_item
 from tunesmith.schemas.datasets import Checkup
 from tunesmith.schemas.estimates import JobEstimate
-from tunesmith.schemas.jobs import Job, JobCheckpoint, JobEvent, JobLog, JobMetric
+from tunesmith.schemas.jobs import (
+    Job,
+    JobCheckpoint,
+    JobConfig,
+    JobCounts,
+    JobCreate,
+    JobEvent,
+    JobLog,
+    JobMetrics,
+    JobsCancelled,
+    JobScript,
+    JobTimeline,
+    Priority,
+)
 from tunesmith.schemas.shape import Adaptation, Page, Task, TrainingMethod
 from tunesmith.schemas.training import Hyperparameters
 
 JOBS = "/v1/fine_tuning/jobs"
 ESTIMATE = "/v1/fine_tuning/estimate"
+SCRIPT = "/v1/fine_tuning/script"
 
 
 class Jobs(Resource[S]):
@@ -36,6 +50,9 @@ class Jobs(Resource[S]):
         validation_split: float | None = None,
         output_model: str | None = None,
         output_weights: str | None = None,
+        name: str | None = None,
+        priority: Priority | str | None = None,
+        project: str | None = None,
     ) -> Call[Job]:
         """Starts a job. `task` is told from the file when left out; `hyperparameters` not given are `auto`."""
         return post(
@@ -54,8 +71,26 @@ class Jobs(Resource[S]):
                 "validation_split": validation_split,
                 "output_model": output_model,
                 "output_weights": output_weights,
+                "name": name,
+                "priority": priority,
+                "project": project,
             },
         )
+
+    @endpoint
+    def create_from(self, body: JobCreate | Mapping[str, Any]) -> Call[Job]:
+        """Starts the job of a whole body, such as `config(...).request` or what a YAML file says."""
+        return post(JOBS, Job, _body(body))
+
+    @endpoint
+    def estimate_from(self, body: JobCreate | Mapping[str, Any]) -> Call[JobEstimate]:
+        """As `estimate`, of a whole body."""
+        return post(ESTIMATE, JobEstimate, _body(body))
+
+    @endpoint
+    def script_from(self, body: JobCreate | Mapping[str, Any]) -> Call[JobScript]:
+        """The job of a whole body as curl, Python, a command line and YAML. Nothing is made."""
+        return post(SCRIPT, JobScript, _body(body))
 
     @endpoint
     def estimate(
@@ -86,9 +121,39 @@ class Jobs(Resource[S]):
         )
 
     @endpoint
-    def list(self, *, limit: int | None = None, after: str | None = None) -> Call[Page[Job]]:
-        """Jobs, newest first."""
-        return get(JOBS, Page[Job], limit=limit, after=after)
+    def list(
+        self,
+        *,
+        limit: int | None = None,
+        after: str | None = None,
+        status: str | Sequence[str] | None = None,
+        task: Task | str | None = None,
+        project: str | None = None,
+        owner: str | None = None,
+        search: str | None = None,
+        sort: str | None = None,
+        order: str | None = None,
+        sparkline: bool = False,
+    ) -> Call[Page[Job]]:
+        """Jobs, newest first unless `sort` (created_at, name, status, priority, started_at, finished_at) says other.
+
+        `search` is a part of the name, suffix, base, id or model's name. `sparkline` adds up to 24 training losses.
+        """
+        include = "sparkline" if sparkline else None
+        kept = {"status": status, "task": task, "project": project, "owner": owner, "search": search}
+        return get(JOBS, Page[Job], limit=limit, after=after, sort=sort, order=order, include=include, **kept)
+
+    @endpoint
+    def counts(
+        self,
+        *,
+        task: Task | str | None = None,
+        project: str | None = None,
+        owner: str | None = None,
+        search: str | None = None,
+    ) -> Call[JobCounts]:
+        """How many jobs are in each state, of those that the filters keep."""
+        return get(f"{JOBS}/counts", JobCounts, task=task, project=project, owner=owner, search=search)
 
     @endpoint
     def retrieve(self, job_id: str) -> Call[Job]:
@@ -96,9 +161,19 @@ class Jobs(Resource[S]):
         return get(_job(job_id), Job)
 
     @endpoint
+    def update(self, job_id: str, *, name: str | None = None, priority: Priority | str | None = None) -> Call[Job]:
+        """Changes the job's name or its place in the queue; what is left out stays."""
+        return post(_job(job_id), Job, {"name": name, "priority": priority})
+
+    @endpoint
     def cancel(self, job_id: str) -> Call[Job]:
         """Ends the job: final in this answer; its worker stops with its next report."""
         return post(_job(job_id, "cancel"), Job)
+
+    @endpoint
+    def cancel_all(self, job_ids: Sequence[str]) -> Call[JobsCancelled]:
+        """Ends up to 100 jobs; what became of each. One that has ended or is not there stops none of the others."""
+        return post(f"{JOBS}/cancel", JobsCancelled, {"ids": [*job_ids]})
 
     @endpoint
     def pause(self, job_id: str) -> Call[Job]:
@@ -139,14 +214,40 @@ class Jobs(Resource[S]):
         return get(_job(job_id, "checkup"), Checkup)
 
     @endpoint
-    def metrics(self, job_id: str, *, limit: int | None = None, after: str | None = None) -> Call[Page[JobMetric]]:
-        """Figures by step: loss, learning rate, tokens per second."""
-        return get(_job(job_id, "metrics"), Page[JobMetric], limit=limit, after=after)
+    def timeline(self, job_id: str) -> Call[JobTimeline]:
+        """Where its time went, from first to last."""
+        return get(_job(job_id, "timeline"), JobTimeline)
 
     @endpoint
-    def logs(self, job_id: str, *, limit: int | None = None, after: str | None = None) -> Call[Page[JobLog]]:
-        """What the training program and its worker printed."""
-        return get(_job(job_id, "logs"), Page[JobLog], limit=limit, after=after)
+    def config(self, job_id: str) -> Call[JobConfig]:
+        """A body that makes the same job again, and the numbers that the run used."""
+        return get(_job(job_id, "config"), JobConfig)
+
+    @endpoint
+    def script(self, job_id: str) -> Call[JobScript]:
+        """The same job again, as curl, Python, a command line and YAML."""
+        return get(_job(job_id, "script"), JobScript)
+
+    @endpoint
+    def metrics(
+        self, job_id: str, *, limit: int | None = None, after: str | None = None, points: int | None = None
+    ) -> Call[JobMetrics]:
+        """Figures by step: loss, learning rate, tokens per second. With `points` all of the run, thinned to so many
+        points of each figure, extremes among them."""
+        return get(_job(job_id, "metrics"), JobMetrics, limit=limit, after=after, points=points)
+
+    @endpoint
+    def logs(
+        self,
+        job_id: str,
+        *,
+        limit: int | None = None,
+        after: str | None = None,
+        search: str | None = None,
+        order: str | None = None,
+    ) -> Call[Page[JobLog]]:
+        """What the training program and its worker printed, oldest first unless `order` is desc."""
+        return get(_job(job_id, "logs"), Page[JobLog], limit=limit, after=after, search=search, order=order)
 
 
 def _method(
@@ -156,6 +257,11 @@ def _method(
     if method == "supervised" and hyperparameters is None:
         return None
     return {"type": method, str(method): {"hyperparameters": hyperparameters or {}}}
+
+
+def _body(body: JobCreate | Mapping[str, Any]) -> Mapping[str, Any]:
+    """What was said of the job, and no default of this version."""
+    return body.model_dump(mode="json", exclude_unset=True) if isinstance(body, JobCreate) else body
 
 
 def _job(job_id: str, tail: str | None = None) -> str:
