@@ -28,6 +28,14 @@ OPTIONS = {
     "output_model": "--output-model",
     "output_weights": "--output-weights",
 }
+NUMBERS = {
+    "n_epochs": "--epochs",
+    "batch_size": "--batch-size",
+    "learning_rate": "--learning-rate",
+    "lora_rank": "--lora-rank",
+    "max_seq_len": "--max-seq-len",
+}
+"""The same of hyperparameters; others go by --set."""
 """Of `tunesmith train`, by the body's key."""
 
 
@@ -95,8 +103,11 @@ def _cli(wanted: Mapping[str, Any], base_url: str) -> str:
     if kind != "supervised":
         parts.append(f"--method {kind}")
     hyperparameters: Mapping[str, Any] = method.get(kind, {}).get("hyperparameters", {})
-    parts += [f"--set {shlex.quote(f'{name}={json.dumps(value)}')}" for name, value in hyperparameters.items()]
-    parts += [f"--metadata {shlex.quote(f'{key}={value}')}" for key, value in wanted.get("metadata", {}).items()]
+    for name, value in hyperparameters.items():
+        number = json.dumps(value)
+        parts.append(f"{NUMBERS[name]} {number}" if name in NUMBERS else f"--set {shlex.quote(f'{name}={number}')}")
+    if "metadata" in wanted:
+        parts.append(f"--metadata {shlex.quote(json.dumps(wanted['metadata'], ensure_ascii=False))}")
     return " \\\n  ".join(parts) + "\n"
 
 
