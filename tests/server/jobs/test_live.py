@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from tunesmith.schemas.accounts import KeyKind
 from tunesmith.server.accounts import auth
 from tunesmith.server.db import driver
 from tunesmith.server.jobs import live as live_module
-from tunesmith.server.jobs.live import live
+from tunesmith.server.jobs.live import View, live
 
 
 @dataclass
@@ -55,7 +56,7 @@ async def caller_of(remote, key: str | None = None):
 
 async def frames(remote, *watched: str, after: str | None = None, life_s: float = 60.0, key: str | None = None):
     state = remote.server.app.state
-    return live(state.db, state.hub, await caller_of(remote, key), watched, after, life_s)
+    return live(state.db, state.hub, await caller_of(remote, key), watched, after, life_s, 0.0)
 
 
 @asynccontextmanager
@@ -332,3 +333,42 @@ async def test_over_http_it_is_an_event_stream_that_takes_up_by_header_or_query(
         assert (wrong.status_code, wrong.json()["error"]["param"]) == (400, "after")
         many = await remote.http.get("/v1/live", headers=remote.bearer(), params={"watch": ["ftjob-x"] * 9})
         assert many.status_code == 400
+
+
+MANY = 10_000
+FILL = """
+INSERT INTO jobs (id, project_id, created_by, organization, model, base, model_name, family, training_file, inputs,
+  task, adaptation, backend, provider, validation_split, wanted, seed, status, created_at)
+SELECT 'ftjob-many' || n, project_id, created_by, organization, model, base, 'ft:many:' || n, family, training_file,
+  inputs, task, adaptation, backend, provider, validation_split, wanted, seed, 'validating_files',
+  tunesmith_now() - interval '1 hour' - n * interval '1 minute'
+FROM jobs CROSS JOIN generate_series(1, :many) n WHERE id = :job_id"""
+FILL_EVENTS = """
+INSERT INTO job_events (job_id, seq, created_at, level, type, message, data)
+SELECT id, n, created_at + n * interval '1 second', 'info', 'metrics', NULL, '{"step": 1, "train_loss": 1.5}'
+FROM jobs CROSS JOIN generate_series(1, 20) n WHERE id LIKE 'ftjob-many%' ORDER BY created_at"""
+
+
+async def test_among_ten_thousand_jobs_a_look_reads_what_is_new_and_no_more(remote):
+    job_id = await remote.queued()
+    async with remote.server.app.state.db.session() as session:
+        await session.execute(text(FILL), {"many": MANY, "job_id": job_id})
+        await session.execute(text("UPDATE jobs SET status = 'cancelled' WHERE id LIKE 'ftjob-many%'"))
+        await session.execute(text(FILL_EVENTS))
+        for statement in ("SELECT brin_summarize_new_values('ix_job_events_created')", "ANALYZE jobs, job_events"):
+            await session.execute(text(statement))
+    for key in (remote.key, remote.server.admin_key):
+        view = View(await caller_of(remote, key), frozenset([job_id]), None, 0.0)
+        async with remote.server.app.state.db.session() as session:
+            await view.begin(session)
+            told = await view.look(session)
+            assert {message.object for message in told} == {"live.event", "live.job"}
+            for statement in (view.events_statement(), view.leased_statement()):
+                plan = await explained(session, statement)
+                assert "Seq Scan" not in plan, plan
+
+
+async def explained(session, statement) -> str:
+    compiled = statement.compile(dialect=session.bind.dialect, compile_kwargs={"render_postcompile": True})
+    rows = await (await driver(session)).execute(f"EXPLAIN {compiled.string}", compiled.params)
+    return "\n".join(row[0] for row in await rows.fetchall())

@@ -64,7 +64,7 @@ async def live(
     """
     ends_at = time.monotonic() + life_s
     told_at = 0.0
-    view = _View(caller, frozenset(watched), _moment(after) if after else None, price_per_hour)
+    view = View(caller, frozenset(watched), _moment(after) if after else None, price_per_hour)
     with hub.waiter_for([(events.CHANNEL, job_id) for job_id in watched]) as waiter:
         try:
             async with db.session() as session:
@@ -110,7 +110,7 @@ def check_cursor(cursor: str) -> None:
 
 
 @dataclass
-class _View:
+class View:
     """What one reader has been told."""
 
     caller: Caller
@@ -177,7 +177,10 @@ class _View:
         return self._told_at.get(job_id, -LOOK_S) + LOOK_S
 
     async def _new_events(self, session: AsyncSession) -> list[StoredEvent]:
-        """Behind what was told of each job. Within a job they come in order, so that a cut leaves no gap."""
+        return [StoredEvent(*each) for each in await session.execute(self.events_statement())]
+
+    def events_statement(self) -> Any:
+        """Events behind what was told of each job. Within a job they come in order, so that a cut leaves no gap."""
         row = JobEventRow
         known = func.unnest(
             literal(list(self._seqs), ARRAY(String)),
@@ -197,8 +200,7 @@ class _View:
             .order_by(row.job_id, row.seq)
             .limit(EVENTS_AT_ONCE)
         )
-        found = await session.execute(owned(cast("Any", statement), JobRow, self.caller))
-        return [StoredEvent(*each) for each in found]
+        return owned(cast("Any", statement), JobRow, self.caller)
 
     def _note_events(self, rows: Iterable[StoredEvent], now: dt.datetime) -> None:
         for row in rows:
@@ -210,14 +212,17 @@ class _View:
             self._seqs = {job_id: told for job_id, told in self._seqs.items() if told[1] >= oldest}
 
     async def _note_leased(self, session: AsyncSession) -> None:
-        """Each write of a worker makes a new version of its job's row."""
-        versions = select(JobRow.id, literal_column("jobs.xmin::text")).where(JobRow.claim_id.is_not(None))
-        found = await session.execute(owned(versions, JobRow, self.caller))
-        now = dict(found.tuples().all())
+        found = await session.execute(self.leased_statement())
+        now: dict[str, str] = dict(found.tuples().all())
         moved = [job_id for job_id, version in now.items() if self._versions.get(job_id) != version]
         freed = [job_id for job_id in self._versions if job_id not in now]
         self._changed.update(dict.fromkeys([*moved, *freed]))
         self._versions = now
+
+    def leased_statement(self) -> Any:
+        """Leased jobs with their row's version: each write of a worker makes a new one."""
+        versions = select(JobRow.id, literal_column("jobs.xmin::text")).where(JobRow.claim_id.is_not(None))
+        return owned(cast("Any", versions), JobRow, self.caller)
 
     async def _jobs(self, session: AsyncSession) -> list[LiveMessage]:
         now = time.monotonic()
@@ -255,7 +260,7 @@ class _View:
         rows = list(await session.scalars(owned(statement, JobRow, self.caller)))
         if not rows:
             return []
-        known = await facts.gather(session, rows, self.price_per_hour)
+        known = await facts.gather(session, rows, self.price_per_hour, sparklines=True)
         return [shapes.shown(row, known) for row in rows]
 
 
