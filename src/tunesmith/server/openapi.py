@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import orjson
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
@@ -93,18 +92,3 @@ def _who(policy: Policy) -> str:
     if isinstance(policy, Require | RequireBriefly):
         return f"Takes: a key of kind {' or '.join(sorted(policy.kinds))}."
     return ""
-
-
-def main() -> None:
-    """Prints the description, for whatever is generated from it; no database is asked."""
-    import sys
-
-    from tunesmith.server.app import create_app
-    from tunesmith.server.settings import Settings
-
-    app = create_app(Settings(), "postgresql://nowhere/nothing")
-    sys.stdout.write(orjson.dumps(app.openapi(), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode())
-
-
-if __name__ == "__main__":
-    main()
