@@ -1,7 +1,7 @@
 import { keepPreviousData, queryOptions } from "@tanstack/react-query";
 import { api, body } from "@/api/client";
 import { ApiError } from "@/api/error";
-import type { FileObject } from "@/api/generated";
+import type { ColumnRole, FileObject, FileReport, Finding } from "@/api/generated";
 import { currentProject } from "@/lib/project";
 
 export function fileQuery(fileId: string) {
@@ -12,11 +12,18 @@ export function fileQuery(fileId: string) {
   });
 }
 
+/** A report as it comes: every key is there, also those that the description leaves optional for their defaults. */
+export type Report = Required<Omit<FileReport, "roles" | "findings">> & {
+  roles: Required<ColumnRole>[];
+  findings: Required<Finding>[];
+};
+
 /** What was found in the file; a file never changes, so neither does this. */
 export function fileReportQuery(fileId: string) {
   return queryOptions({
     queryKey: ["files", fileId, "report"],
-    queryFn: () => body(api.GET("/v1/files/{file_id}/report", { params: { path: { file_id: fileId } } })),
+    queryFn: async () =>
+      (await body(api.GET("/v1/files/{file_id}/report", { params: { path: { file_id: fileId } } }))) as Report,
     staleTime: Number.POSITIVE_INFINITY,
   });
 }
@@ -54,7 +61,8 @@ export function uploadFile(file: File, told: (sent: Sent) => void, signal: Abort
     const project = currentProject();
     if (project) request.setRequestHeader("OpenAI-Project", project);
     request.upload.onprogress = (event) => told({ bytes: Math.min(event.loaded, file.size), of: file.size });
-    request.onload = () => (request.status === 200 ? resolve(JSON.parse(request.responseText)) : reject(refusal(request)));
+    request.onload = () =>
+      request.status === 200 ? resolve(JSON.parse(request.responseText)) : reject(refusal(request));
     request.onerror = () => reject(new ApiError({ status: 0, code: "server_away", message: AWAY }));
     request.onabort = () =>
       reject(new ApiError({ status: 0, code: "upload_cancelled", message: "The upload was cancelled." }));

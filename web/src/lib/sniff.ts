@@ -10,7 +10,10 @@ export interface Sniffed {
 
 /** The file that the text is by its own form, or the reason why it is none. */
 export function sniff(pasted: string, hint: { wantsSequences?: boolean; wantsSentences?: boolean } = {}) {
-  const text = pasted.replace(/^\uFEFF/, "").replaceAll("\r\n", "\n").trim();
+  const text = pasted
+    .replace(/^\uFEFF/, "")
+    .replaceAll("\r\n", "\n")
+    .trim();
   if (!text) return { problem: "There is no text yet." };
   if (text.startsWith(">")) return asFasta(text);
   if (text.startsWith("[")) return asArray(text) ?? asTable(text) ?? { problem: NOT_AN_ARRAY };
@@ -39,8 +42,7 @@ function asArray(text: string): Sniffing | null {
 
 function asJsonLines(text: string): Sniffing {
   const whole = json(text);
-  if (isObject(whole))
-    return { extension: "jsonl", takenFor: "JSON lines with 1 record", content: jsonLines([whole]) };
+  if (isObject(whole)) return { extension: "jsonl", takenFor: "JSON lines with 1 record", content: jsonLines([whole]) };
   const lines = text.split("\n").filter((line) => line.trim());
   const bad = lines.findIndex((line) => !isObject(json(line)));
   if (bad === 0) return { problem: "This begins like JSON, and its first line is no JSON object of its own." };

@@ -11,6 +11,8 @@ export type Setting = number | string | boolean | number[];
 /** All that a person has chosen on the way to a job. null and "" mean: not said, the server's default holds. */
 export interface Draft {
   goal: Goal | null;
+  /** The task that model and settings were chosen for; with another goal they begin anew. */
+  forTask: Task | null;
   fileId: string | null;
   datasetId: string | null;
   datasetName: string | null;
@@ -48,6 +50,7 @@ export interface StepProps {
 
 export const EMPTY: Draft = {
   goal: null,
+  forTask: null,
   fileId: null,
   datasetId: null,
   datasetName: null,
@@ -184,6 +187,7 @@ export function missing(draft: Draft): { step: StepId; text: string }[] {
   if (!draft.fileId) lacks("examples", "Add your examples");
   else if (draft.goal && draft.kind && !kindsOf(draft.goal).includes(draft.kind))
     lacks("examples", "Choose examples that fit the goal");
+  else if (draft.nRecords === 0) lacks("examples", "Make your examples readable");
   else if (draft.nRecords !== null && draft.nRecords < FEWEST) lacks("examples", "Add more examples");
   else if (draft.kind && (draft.kind === "preference") !== (draft.method === "dpo"))
     lacks("settings", "Choose the method that fits your examples");

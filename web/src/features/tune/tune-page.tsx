@@ -1,8 +1,9 @@
 import { Skeleton, Stack, Text, Title } from "@mantine/core";
 import { lazy, type ReactNode, Suspense, useEffect, useRef } from "react";
 import { Navigate, useNavigate, useSearchParams } from "react-router";
-import { type StepId, type StepProps, useDraft } from "@/features/tune/draft";
+import { type DraftHandle, type StepId, type StepProps, taskOf, useDraft } from "@/features/tune/draft";
 import { DraftNote } from "@/features/tune/draft-note";
+import { Prefill } from "@/features/tune/prefill";
 import { StepRow } from "@/features/tune/step-row";
 import { neighbour, STEPS, stepToShow } from "@/features/tune/steps";
 import { Page } from "@/ui/page";
@@ -24,9 +25,10 @@ const PARTS: Record<StepId, React.ComponentType<StepProps>> = {
 /** From examples to a running job in five steps; `?step=` says which, so that the browser's own back works. */
 export function TunePage() {
   const [search] = useSearchParams();
+  const filled = search.has("clone") || search.has("dataset") || search.has("file");
   return (
     <Page title="Tune a model" lead="From your examples to a model that does it better, in five steps.">
-      <Steps asked={search.get("step")} />
+      {filled ? <Prefill search={search} /> : <Steps asked={search.get("step")} />}
     </Page>
   );
 }
@@ -35,6 +37,7 @@ function Steps(props: { asked: string | null }) {
   const handle = useDraft();
   const navigate = useNavigate();
   const step = stepToShow(handle.draft, props.asked);
+  useFreshForTask(handle, step);
   const go = (to: StepId) => void navigate(`/tune?step=${to}`);
   // What leads here without a step, or to one that is shut, is not a place to come back to.
   if (step !== props.asked) return <Navigate to={`/tune?step=${step}`} replace />;
@@ -55,6 +58,17 @@ function Steps(props: { asked: string | null }) {
       </StepHeading>
     </Stack>
   );
+}
+
+/** Model and settings belong to a task: once one goes on with another goal they begin anew. Not while goals are looked
+ *  through, so that nothing is lost by it. */
+function useFreshForTask({ draft, set }: DraftHandle, step: StepId): void {
+  const task = taskOf(draft);
+  useEffect(() => {
+    if (step === "goal" || !task || task === draft.forTask) return;
+    const fresh = draft.forTask ? { baseModel: null, adaptation: null, hyperparameters: {} } : {};
+    set({ forTask: task, ...fresh });
+  }, [step, task, draft.forTask, set]);
 }
 
 /** The heading has the focus once a step was changed, so that a screen reader says where one is. */
