@@ -278,6 +278,18 @@ async def test_event_pages_meet_without_gap_or_overlap(remote, trained):
     assert wrong.status_code == 400
 
 
+async def test_events_without_figures_are_a_list_of_their_own(remote, trained):
+    path = f"/v1/fine_tuning/jobs/{trained['id']}/events"
+    whole = (await remote.get(path, limit=100))["data"]
+    told = [e["id"] for e in whole if e["type"] == "message"]
+    page = await remote.get(path, type="message", limit=3)
+    rest = await remote.get(path, type="message", limit=100, after=page["last_id"])
+    assert [e["id"] for e in page["data"] + rest["data"]] == told
+    assert len(told) < len(whole)
+    wrong = await remote.http.get(f"{path}?type=gossip", headers=remote.bearer())
+    assert wrong.status_code == 400
+
+
 async def test_checkpoints_are_models(remote, trained):
     page = await remote.get(f"/v1/fine_tuning/jobs/{trained['id']}/checkpoints")
     (checkpoint,) = page["data"]

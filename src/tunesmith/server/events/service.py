@@ -1,6 +1,6 @@
 """A job's events: adding them, reading them, and their public shape.
 
-Whoever adds holds the job's row lock (jobs/queue.py), so that `seq` grows in the order of commits.
+Whoever adds holds the job's row lock (jobs/fence.py), so that `seq` grows in the order of commits.
 """
 
 from collections.abc import Mapping, Sequence
@@ -40,7 +40,8 @@ WHERE job_id = %(job_id)s AND seq > %(after)s ORDER BY seq LIMIT %(limit)s"""
 
 PAGE_BACKWARDS = """
 SELECT job_id, seq, created_at, level, type, message, data FROM job_events
-WHERE job_id = %(job_id)s AND (%(after)s = 0 OR seq < %(after)s) ORDER BY seq DESC LIMIT %(limit)s"""
+WHERE job_id = %(job_id)s AND (%(after)s = 0 OR seq < %(after)s) AND (%(type)s::text IS NULL OR type = %(type)s)
+ORDER BY seq DESC LIMIT %(limit)s"""
 
 SERIES = """
 SELECT job_id, seq, created_at, level, type, message, data FROM job_events
@@ -93,9 +94,11 @@ async def after(connection: Connection, job_id: str, seq: int, limit: int) -> li
     return await _rows(connection, PAGE, job_id, seq, limit)
 
 
-async def newest(connection: Connection, job_id: str, before_seq: int, limit: int) -> list[StoredEvent]:
-    """Events before `before_seq` (0: all), newest first."""
-    return await _rows(connection, PAGE_BACKWARDS, job_id, before_seq, limit)
+async def newest(
+    connection: Connection, job_id: str, before_seq: int, limit: int, only: str | None = None
+) -> list[StoredEvent]:
+    """Events before `before_seq` (0: all), newest first; with `only` those of that type."""
+    return await _rows(connection, PAGE_BACKWARDS, job_id, before_seq, limit, only)
 
 
 async def series(connection: Connection, job_id: str, after_seq: int, limit: int) -> list[StoredEvent]:
@@ -109,10 +112,10 @@ async def supersede(connection: Connection, job_id: str, epoch: int, step: int) 
 
 
 async def _rows(
-    connection: Connection, sql: LiteralString, job_id: str, after_seq: int, limit: int
+    connection: Connection, sql: LiteralString, job_id: str, after_seq: int, limit: int, only: str | None = None
 ) -> list[StoredEvent]:
     async with connection.cursor(row_factory=class_row(StoredEvent)) as cursor:
-        await cursor.execute(sql, {"job_id": job_id, "after": after_seq, "limit": limit})
+        await cursor.execute(sql, {"job_id": job_id, "after": after_seq, "limit": limit, "type": only})
         return await cursor.fetchall()
 
 

@@ -41,17 +41,19 @@ async def list_events(
     after: str | None = None,
     limit: Limit = 20,
     stream: bool = False,
+    only: Annotated[Literal["message", "metrics"] | None, Query(alias="type")] = None,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> Page[JobEvent] | Response:
     """What happened to the job, newest first; with `stream=true` as server-sent events, oldest first, until it ends.
 
+    `type=message` leaves out the figures, of which there are as many as steps; a page's only, a stream tells all.
     A stream goes on behind `Last-Event-ID`, closes after some minutes with a `retry` hint, and ends with [DONE].
     """
     state = request.app.state
     db: Database = state.db
     async with db.session() as session:
         if not stream:
-            rows, more = await service.event_page(session, caller, job_id, after=after, limit=limit)
+            rows, more = await service.event_page(session, caller, job_id, after=after, limit=limit, only=only)
             return _page([events.shown(row) for row in rows], more)
         await service.get(session, caller, job_id)
     seen = last_event_id or after

@@ -14,8 +14,8 @@ from tunesmith.server.accounts.scope import owned
 from tunesmith.server.db import driver
 from tunesmith.server.events import service as events
 from tunesmith.server.events.service import Entry, StoredEvent
-from tunesmith.server.jobs import queue, retry, states, submission
-from tunesmith.server.jobs.queue import Locked
+from tunesmith.server.jobs import fence, retry, states, submission
+from tunesmith.server.jobs.fence import Locked
 from tunesmith.server.jobs.states import CANCELLED, PAUSED, QUEUED, RUNNING, Ended
 from tunesmith.server.jobs.tables import RANKS, JobLogRow, JobRow
 from tunesmith.server.models.tables import CheckpointRow
@@ -120,7 +120,7 @@ async def resume(session: AsyncSession, caller: Caller, job_id: str) -> JobRow:
 
 async def _lock(session: AsyncSession, caller: Caller, job_id: str) -> Locked:
     await get(session, caller, job_id)
-    job = await queue.lock(await driver(session), job_id)
+    job = await fence.lock(await driver(session), job_id)
     if job is None:
         raise JobNotFound(job_id)
     return job
@@ -133,12 +133,12 @@ async def _fresh(session: AsyncSession, caller: Caller, job_id: str) -> JobRow:
 
 
 async def event_page(
-    session: AsyncSession, caller: Caller, job_id: str, *, after: str | None, limit: int
+    session: AsyncSession, caller: Caller, job_id: str, *, after: str | None, limit: int, only: str | None = None
 ) -> tuple[list[StoredEvent], bool]:
-    """Events behind `after` in the list, newest first, and whether more follow."""
+    """Events behind `after` in the list, newest first, and whether more follow; with `only` those of that type."""
     await get(session, caller, job_id)
     before = events.seq_of("ftevent-", job_id, after, param="after") if after is not None else 0
-    rows = await events.newest(await driver(session), job_id, before, limit + 1)
+    rows = await events.newest(await driver(session), job_id, before, limit + 1, only)
     return rows[:limit], len(rows) > limit
 
 
