@@ -20,7 +20,7 @@ from tunesmith.server.clock import Clock
 from tunesmith.server.db import Database, driver
 from tunesmith.server.events import service as events
 from tunesmith.server.jobs import origin, outcome, protocol, queue, reaper, states
-from tunesmith.server.jobs.queue import LeaseToken
+from tunesmith.server.jobs.fence import LeaseToken
 from tunesmith.server.jobs.tables import AttemptRow, JobRow
 from tunesmith.server.models import registration
 from tunesmith.server.models.registration import Weights

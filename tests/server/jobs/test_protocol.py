@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tunesmith.schemas.errors import AlreadyTerminal, LeaseLost
-from tunesmith.server.jobs import queue, service
+from tunesmith.server.jobs import fence, queue, service
 
 
 async def running(floor, **columns):
@@ -207,13 +207,13 @@ async def test_events_read_in_openais_order(floor):
 async def test_a_report_that_goes_on_where_the_last_one_ended_looks_at_nothing_first(floor, points, monkeypatch):
     token = await running(floor)
     looks = []
-    lock = queue.lock
+    lock = fence.lock
 
     async def counted(*args):
         looks.append(args)
         return await lock(*args)
 
-    monkeypatch.setattr(queue, "lock", counted)
+    monkeypatch.setattr(fence, "lock", counted)
     logs = {"first_seq": 0, "items": [{"stream": "stdout", "text": "a\x00b", "at": 0}]}
     told = {"first_seq": 0, "items": [{"level": "warn", "message": "hot", "at": 0}]}
     reply = await floor.report(token, step=1, total=9, metrics=points(0, (1, 2.5)), logs=logs, events=told)

@@ -8,8 +8,8 @@ import pytest
 from tunesmith.schemas.accounts import KeyKind
 from tunesmith.schemas.errors import AlreadyTerminal, Forbidden, LeaseLost, Unauthenticated
 from tunesmith.schemas.jobs import JobStatus
-from tunesmith.server.jobs import queue
-from tunesmith.server.jobs.queue import LeaseToken
+from tunesmith.server.jobs import fence
+from tunesmith.server.jobs.fence import LeaseToken
 
 SECRET = b"s" * 32
 
@@ -144,7 +144,7 @@ async def test_calls_for_an_ended_job_name_its_state(floor):
 def test_a_token_survives_its_journey_and_nothing_else_does():
     token = LeaseToken("ftjob-abc", 7, uuid4())
     text = token.signed(SECRET)
-    assert queue.read_token(text, SECRET) == token
+    assert fence.read_token(text, SECRET) == token
     for forged in (
         text[:-1] + ("0" if text[-1] != "0" else "1"),
         text.replace(".7.", ".8."),
@@ -155,6 +155,6 @@ def test_a_token_survives_its_journey_and_nothing_else_does():
         "nonsense",
     ):
         with pytest.raises(Unauthenticated):
-            queue.read_token(forged, SECRET)
+            fence.read_token(forged, SECRET)
     with pytest.raises(Forbidden):
-        queue.read_token("tsw_something", SECRET)
+        fence.read_token("tsw_something", SECRET)

@@ -29,7 +29,7 @@ from tunesmith.server.inference import router
 from tunesmith.server.inference.agreement import judge
 from tunesmith.server.inference.engine_client import EngineAway, EngineClient
 from tunesmith.server.inference.router import Engine
-from tunesmith.server.jobs import queue
+from tunesmith.server.jobs import fence
 from tunesmith.server.models import service as models
 from tunesmith.server.models.tables import TO_COMPARE
 from tunesmith.server.settings import Settings
@@ -167,7 +167,7 @@ class ParityCheck:
     async def _store(self, due: Due, found: Parity) -> None:
         """The figure is kept with the version, and told on its job once it is final."""
         async with self._db.lean() as connection:
-            job = await queue.lock(connection, due.job_id)
+            job = await fence.lock(connection, due.job_id)
             now = job.now if job is not None else due.now
             parity = found.model_copy(update={"checked_at": epoch_s(now)})
             stored = await connection.execute(

@@ -10,7 +10,7 @@ from tunesmith.server.db import driver
 from tunesmith.server.events import service as events
 from tunesmith.server.events.service import Entry
 from tunesmith.server.jobs import origin
-from tunesmith.server.jobs.queue import LeaseToken
+from tunesmith.server.jobs.fence import LeaseToken
 from tunesmith.server.models import names, registration
 from tunesmith.server.models.registration import Weights
 from tunesmith.server.storage import uploads

@@ -17,7 +17,8 @@ from tunesmith.server.db import Connection, Database
 from tunesmith.server.events.stream import Hub
 from tunesmith.server.jobs import queue, states
 from tunesmith.server.jobs.bodies import body_of
-from tunesmith.server.jobs.queue import Claimed, LeaseToken
+from tunesmith.server.jobs.fence import LeaseToken
+from tunesmith.server.jobs.queue import Claimed
 from tunesmith.server.models.service import Sign
 from tunesmith.server.settings import Settings
 

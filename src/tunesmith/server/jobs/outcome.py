@@ -17,9 +17,9 @@ from tunesmith.server import ids
 from tunesmith.server.datasets import service as datasets
 from tunesmith.server.db import Database
 from tunesmith.server.events.service import Entry
-from tunesmith.server.jobs import arrivals, origin, protocol, queue, states
+from tunesmith.server.jobs import arrivals, fence, origin, protocol, states
+from tunesmith.server.jobs.fence import LeaseToken, Locked
 from tunesmith.server.jobs.origin import Asked
-from tunesmith.server.jobs.queue import LeaseToken, Locked
 from tunesmith.server.jobs.states import QUEUED, SUCCEEDED, Along, Ended
 from tunesmith.server.models import registration
 from tunesmith.server.models.registration import Shown, Weights
@@ -43,7 +43,7 @@ SELECT manifest FROM uploads u WHERE u.id = %(upload_id)s AND u.job_id = jobs.id
   AND u.kind = 'result' AND u.state = 'committed'"""
 
 LOOK = f"""
-SELECT {queue.LOCKED}, {origin.COLUMNS}, ({COMMITTED}) AS manifest, ({queue.REPLAY}) AS replay,
+SELECT {fence.LOCKED}, {origin.COLUMNS}, ({COMMITTED}) AS manifest, ({fence.REPLAY}) AS replay,
   CASE WHEN next_metric > 0 OR resume_step > 0 THEN ({RESULT_ROWS}) END AS csv
 FROM jobs WHERE id = %(job_id)s"""
 
@@ -86,7 +86,7 @@ async def complete(
         _refuse_ended(token, look.lease)
         if _gaps(look.lease, body.last_seq) and not look.lease.gave_up_waiting:
             async with db.lean(each_alone=True) as connection:
-                await queue.note_completing(connection, token)
+                await fence.note_completing(connection, token)
             return MissingReply(next_seq=protocol.positions(look.lease))
         if look.manifest is None:
             raise _not_committed(look.lease, body.upload_id)
@@ -113,10 +113,10 @@ async def _look(db: Database, token: LeaseToken, digest: bytes, upload_id: str) 
         await cursor.execute(LOOK, parameters)
         row = await cursor.fetchone()
     if row is None:
-        raise queue.refusal(token, None)
-    lease = queue.locked_in(row)
+        raise fence.refusal(token, None)
+    lease = fence.locked_in(row)
     if row["replay"] is None and not lease.held_by(token):
-        raise queue.refusal(token, lease)
+        raise fence.refusal(token, lease)
     csv = CSV_HEADER + (row["csv"] or "").encode()
     return _Look(lease, origin.asked_in(row), row["manifest"], row["replay"], csv)
 
@@ -124,7 +124,7 @@ async def _look(db: Database, token: LeaseToken, digest: bytes, upload_id: str) 
 def _refuse_ended(token: LeaseToken, lease: Locked) -> None:
     """Complete against cancel: whichever committed first has won."""
     if lease.status.terminal:
-        raise queue.refusal(token, lease)
+        raise fence.refusal(token, lease)
 
 
 def _gaps(lease: Locked, sent: StreamPositions) -> list[str]:
@@ -136,7 +136,7 @@ def _gaps(lease: Locked, sent: StreamPositions) -> list[str]:
 async def _start(db: Database, token: LeaseToken) -> None:
     """The run was over before its first report, and an earlier epoch has left points behind."""
     async with db.lean() as connection:
-        lease = await queue.hold_live(connection, token)
+        lease = await fence.hold_live(connection, token)
         if lease.status is QUEUED:
             await protocol.start(connection, lease)
 

@@ -22,8 +22,9 @@ from tunesmith.schemas.worker import (
 from tunesmith.server.db import Connection, Database
 from tunesmith.server.events import service as events
 from tunesmith.server.events.service import Entry
-from tunesmith.server.jobs import queue, retry, states, streams
-from tunesmith.server.jobs.queue import LeaseToken, Locked, Renewed
+from tunesmith.server.jobs import fence, renewal, retry, states, streams
+from tunesmith.server.jobs.fence import LeaseToken, Locked
+from tunesmith.server.jobs.renewal import Renewed
 from tunesmith.server.jobs.states import FAILED, PAUSED, QUEUED, RUNNING, Ended, Outcome
 from tunesmith.server.jobs.streams import InOrder
 from tunesmith.server.settings import Settings
@@ -53,7 +54,7 @@ async def _renew_in_order(
     try:
         async with db.lean(each_alone=True) as connection:
             ttl_s = settings.lease_ttl_s
-            return await queue.renew_in_order(connection, token, ttl_s, columns | given.columns, given.parts)
+            return await renewal.renew_in_order(connection, token, ttl_s, columns | given.columns, given.parts)
     except UniqueViolation:
         return None
 
@@ -61,7 +62,7 @@ async def _renew_in_order(
 async def _report(
     connection: Connection, settings: Settings, token: LeaseToken, body: ReportRequest, columns: dict[str, Any]
 ) -> ReportReply:
-    lease = await queue.hold(connection, token)
+    lease = await fence.hold(connection, token)
     if lease.draining:
         return _reply(settings, lease, positions(lease), "cancel", max(0.0, lease.left_s or 0.0))
     if body.report_seq <= lease.report_seq:
@@ -75,7 +76,7 @@ async def _report(
         "next_log": taken.positions.logs,
         "next_event": taken.positions.events,
     }
-    await queue.renew(connection, token, settings.lease_ttl_s, columns | stored)
+    await renewal.renew(connection, token, settings.lease_ttl_s, columns | stored)
     reply = _reply(settings, lease, taken.positions, *_command(lease))
     return reply.model_copy(update={"conflicts": taken.conflicts, "truncated": taken.truncated})
 
@@ -145,7 +146,7 @@ def _reply(
 async def fail(connection: Connection, settings: Settings, token: LeaseToken, body: FailRequest) -> FailReply:
     """Ends the attempt; the server decides whether the job is tried again. The same call again gets the same answer."""
     digest = digest_of(body)
-    lease = await queue.hold_or_replay(connection, token, digest)
+    lease = await fence.hold_or_replay(connection, token, digest)
     if isinstance(lease, dict):
         return FailReply.model_validate(lease)
     if lease.draining:
@@ -178,7 +179,7 @@ def _decide(lease: Locked, body: FailRequest, max_deaths: int) -> retry.Decision
 async def release(connection: Connection, settings: Settings, token: LeaseToken, body: ReleaseRequest) -> ReleaseReply:
     """Ends the attempt in order: the job is queued again at once, or paused if that was asked."""
     digest = digest_of(body)
-    lease = await queue.hold_or_replay(connection, token, digest)
+    lease = await fence.hold_or_replay(connection, token, digest)
     if isinstance(lease, dict):
         return ReleaseReply.model_validate(lease)
     if lease.draining:

@@ -11,8 +11,8 @@ import structlog
 
 from tunesmith.schemas.jobs import JobError
 from tunesmith.server.db import Connection, Database
-from tunesmith.server.jobs import queue, retry, states
-from tunesmith.server.jobs.queue import Locked
+from tunesmith.server.jobs import fence, retry, states
+from tunesmith.server.jobs.fence import Locked
 from tunesmith.server.jobs.states import QUEUED, Ended
 from tunesmith.server.settings import Settings
 
@@ -136,7 +136,7 @@ async def _due(connection: Connection, settings: Settings, on_hold: bool, job_id
 
 
 async def _handle(connection: Connection, settings: Settings, on_hold: bool, job_id: str) -> None:
-    job = await queue.lock(connection, job_id)
+    job = await fence.lock(connection, job_id)
     why = (await _due(connection, settings, on_hold, job_id)).get(job_id)
     if job is None or why is None:
         return

@@ -14,7 +14,7 @@ from tunesmith.schemas.jobs import JobError, JobStatus
 from tunesmith.server.db import Connection
 from tunesmith.server.events.service import Entry
 from tunesmith.server.jobs import states
-from tunesmith.server.jobs.queue import Locked
+from tunesmith.server.jobs.fence import Locked
 from tunesmith.server.jobs.states import FAILED, PAUSED, QUEUED, Ended
 
 MAX_REQUEUES = 50

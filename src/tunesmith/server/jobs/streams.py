@@ -17,7 +17,7 @@ from tunesmith.schemas.worker import MAX_ITEMS, ReportRequest, StreamPositions
 from tunesmith.server.db import Connection
 from tunesmith.server.events import service as events
 from tunesmith.server.events.service import Entry
-from tunesmith.server.jobs.queue import Locked
+from tunesmith.server.jobs.fence import Locked
 
 Item = MetricPoint | LogLine | RunEvent
 StreamName = Literal["metrics", "logs", "events"]

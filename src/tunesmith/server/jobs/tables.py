@@ -35,7 +35,7 @@ class JobRow(Base):
     """A job, its lease, and where its run stands.
 
     Its row lock is the one that orders everything: a worker's write, a cancel and the sweep each take it first.
-    `status` is written by states.py alone; the lease columns by queue.py alone.
+    `status` is written by states.py alone; the lease columns by queue.py, renewal.py and states.py.
     """
 
     __tablename__ = "jobs"

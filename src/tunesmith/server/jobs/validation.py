@@ -15,7 +15,7 @@ from tunesmith.server.datasets import service as datasets
 from tunesmith.server.datasets.tables import FileRow
 from tunesmith.server.db import Database
 from tunesmith.server.events.service import Entry
-from tunesmith.server.jobs import queue, retry, states
+from tunesmith.server.jobs import fence, retry, states
 from tunesmith.server.jobs.states import QUEUED, VALIDATING
 from tunesmith.server.jobs.submission import TURN_S
 from tunesmith.server.jobs.tables import JobRow
@@ -54,7 +54,7 @@ async def validate(db: Database, blobs: BlobStore, job_id: str) -> None:
     finally:
         reading.cancel()
     async with db.lean() as connection:
-        job = await queue.lock(connection, job_id)
+        job = await fence.lock(connection, job_id)
         if job is None or job.status is not VALIDATING:
             return
         if fault is None:

@@ -32,11 +32,11 @@ from tunesmith.schemas.worker import (
 )
 from tunesmith.server.accounts.auth import LeaseCaller, worker_key_inside
 from tunesmith.server.db import driver
-from tunesmith.server.jobs import arrivals, claims, outcome, protocol, queue, streams
+from tunesmith.server.jobs import arrivals, claims, fence, outcome, protocol, streams
 from tunesmith.server.jobs.bodies import body_of, documented
 from tunesmith.server.jobs.claims import Lessor
+from tunesmith.server.jobs.fence import LeaseToken
 from tunesmith.server.jobs.lean_route import LeanRoute
-from tunesmith.server.jobs.queue import LeaseToken
 from tunesmith.server.storage import links, uploads, uses
 from tunesmith.server.storage.tables import UploadRow
 
@@ -92,7 +92,7 @@ async def create_upload(job_id: str, request: Request, bearer: LeaseCaller) -> R
     state = request.app.state
     token, body = await _told(request, job_id, bearer, UploadRequest)
     async with state.db.session() as session:
-        lease = await queue.hold_live(await driver(session), token)
+        lease = await fence.hold_live(await driver(session), token)
         row = await uploads.create_upload(
             session,
             job_id=job_id,
@@ -117,15 +117,15 @@ async def commit_upload(upload_id: str, request: Request, bearer: LeaseCaller) -
     token, _ = await _told(request, None, bearer, CommitRequest)
     unused: list[str] = []
 
-    async def fence(session: AsyncSession, row: UploadRow) -> None:
+    async def hold(session: AsyncSession, row: UploadRow) -> None:
         if (row.job_id, row.epoch) != (token.job_id, token.epoch):
             raise NotFound(f"No such upload of this lease: {upload_id}.")
-        await queue.hold_live(await driver(session), token)
+        await fence.hold_live(await driver(session), token)
 
     async def publish(session: AsyncSession, row: UploadRow) -> None:
         unused.extend(await arrivals.take(session, token, row))
 
-    row = await uploads.commit_upload(state.db, state.blobs, upload_id, fence, publish)
+    row = await uploads.commit_upload(state.db, state.blobs, upload_id, hold, publish)
     await uses.sweep(state.db, state.blobs, unused)
     return _json(CommitReply.model_validate({"upload_id": row.id, "kind": row.kind, "step": row.step}))
 
@@ -165,7 +165,7 @@ async def _told(request: Request, job_id: str | None, bearer: str, shape: type[T
 
     The job and the epoch that refusals echo are those of the token.
     """
-    token = queue.read_token(bearer, request.app.state.secrets["lease"])
+    token = fence.read_token(bearer, request.app.state.secrets["lease"])
     request.state.job_id, request.state.epoch = token.job_id, token.epoch
     if job_id is not None and token.job_id != job_id:
         raise Forbidden(f"The lease token is for another job than {job_id}.", code="wrong_job")
