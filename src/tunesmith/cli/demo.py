@@ -3,10 +3,10 @@
 import json
 import statistics
 import sys
+import tempfile
 import time
-from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,16 +18,10 @@ from tunesmith.cli.follow import follow, require_success
 from tunesmith.cli.words import duration, size
 
 if TYPE_CHECKING:
-    from tunesmith.demo.documentation import Pair
+    from tunesmith.demo.examples import DemoRun
     from tunesmith.schemas.datasets import FileObject
     from tunesmith.schemas.models import ModelVersion
 
-FAMILY = "lactate_dehydrogenase"
-PROTEIN_HELD_OUT = 0.26
-"""Of the family's sequences: half at random, half in clusters that no training sequence is near to."""
-PROTEIN_RUN: dict[str, Any] = {"n_epochs": 6, "batch_size": 16, "learning_rate": 1e-3}
-CHAT_RUN: dict[str, Any] = {"n_epochs": 1, "batch_size": 8, "learning_rate": 5e-4, "lora_rank": 16}
-N_TRAIN, N_HELD_OUT = 320, 80
 N_ANSWERS = 3
 
 
@@ -67,24 +61,18 @@ def demo(
 
 def tune_protein(cli: Cli) -> "ModelVersion":
     """protein-mini, fully tuned on one enzyme family; then five new sequences of it."""
-    report.title(cli, f"1/2  A protein model learns a family: {FAMILY.replace('_', ' ')}")
-    path = Path(str(files("tunesmith.demo") / "proteins" / f"{FAMILY}.fasta"))
-    sequences = path.read_text().split(">")[1:]
-    lengths = [len("".join(sequence.split("\n")[1:])) for sequence in sequences]
-    report.say(cli, "data", f"{len(sequences)} sequences, median {statistics.median(lengths):.0f} residues")
-    report.say(cli, "source", "UniProtKB/Swiss-Prot, licence CC BY 4.0 (The UniProt Consortium)")
-    training = _upload(cli, path)
-    model = _train(
-        cli,
-        training,
-        None,
-        model="protein-mini",
-        adaptation="full",
-        hyperparameters=PROTEIN_RUN,
-        validation_split=PROTEIN_HELD_OUT,
-        suffix=FAMILY.replace("_", "-"),
-        seed=1,
-    )
+    from tunesmith.demo.apart import write_apart
+    from tunesmith.demo.examples import FAMILY, PROTEIN
+
+    report.title(cli, f"1/2  {PROTEIN.title}: {FAMILY.replace('_', ' ')}")
+    with tempfile.TemporaryDirectory() as folder:
+        (path,) = write_apart(PROTEIN, Path(folder)).paths
+        sequences = path.read_text().split(">")[1:]
+        lengths = [len("".join(sequence.split("\n")[1:])) for sequence in sequences]
+        report.say(cli, "data", f"{len(sequences)} sequences, median {statistics.median(lengths):.0f} residues")
+        report.say(cli, "source", PROTEIN.licence)
+        training = _upload(cli, path)
+    model = _train(cli, PROTEIN, training, None)
     cli.print("\n  Five new sequences, best perplexity first:")
     reply = cli.client.generate.create(model=model.id, n=5, temperature=0.9, top_p=0.95, max_residues=400, seed=1)
     report.sequences(cli, reply)
@@ -93,33 +81,24 @@ def tune_protein(cli: Cli) -> "ModelVersion":
 
 def tune_chat(cli: Cli, folder: Path) -> "ModelVersion":
     """smollm2-135m-instruct with LoRA on documentation pairs; then answers beside the base's."""
-    report.title(cli, "2/2  A chat model learns to answer like a manual: the documentation of Python")
-    from tunesmith.demo import documentation
+    from tunesmith.demo.apart import write_apart
+    from tunesmith.demo.examples import CHAT
 
-    found = documentation.pairs()
-    train, held_out = documentation.sample(N_TRAIN, N_HELD_OUT)
-    python = f"Python {sys.version_info.major}.{sys.version_info.minor}"
-    report.say(cli, "data", f"{len(found.pairs):,} documented names in {found.n_modules} modules of {python}")
+    report.title(cli, f"2/2  {CHAT.title}: the documentation of Python")
+    data = folder / "demo"
+    data.mkdir(parents=True, exist_ok=True)
+    found = write_apart(CHAT, data)
+    train, held_out = (path.read_text().splitlines() for path in found.paths)
+    report.say(cli, "data", found.source)
     report.say(
         cli, "sample", f"{len(train)} to train on, {len(held_out)} held out from modules that none of those is of"
     )
-    report.say(cli, "source", f"read from this interpreter; {documentation.LICENCE}")
-    training = _upload(cli, _written(folder / "demo" / "documentation-train.jsonl", train))
-    validation = _upload(cli, _written(folder / "demo" / "documentation-held-out.jsonl", held_out))
-    model = _train(
-        cli,
-        training,
-        validation,
-        model="smollm2-135m-instruct",
-        adaptation="lora",
-        hyperparameters=CHAT_RUN,
-        validation_split=None,
-        suffix="manual",
-        seed=1,
-    )
+    report.say(cli, "source", f"read from this interpreter; {CHAT.licence}")
+    training, validation = (_upload(cli, path) for path in found.paths)
+    model = _train(cli, CHAT, training, validation)
     cli.print("\n  Questions about modules that neither model was tuned on:")
-    for pair in held_out[:N_ANSWERS]:
-        _answers(cli, model, pair)
+    for line in held_out[:N_ANSWERS]:
+        _answers(cli, model, line)
     return model
 
 
@@ -133,14 +112,21 @@ def _upload(cli: Cli, path: Path) -> "FileObject":
     return found
 
 
-def _train(cli: Cli, training: "FileObject", validation: "FileObject | None", **options: Any) -> "ModelVersion":
+def _train(cli: Cli, run: "DemoRun", training: "FileObject", validation: "FileObject | None") -> "ModelVersion":
     """The registered model; its progress was shown, and then base against tuned on what was held out."""
-    entry = next(e for e in cli.client.models.catalog().data if e.key == options["model"])
+    entry = next(e for e in cli.client.models.catalog().data if e.key == run.model)
     report.say(cli, "base", f"{entry.key}, {entry.parameters / 1e6:.0f} M weights, {entry.licence}")
-    settings = ", ".join(f"{name} {value}" for name, value in options["hyperparameters"].items())
-    report.say(cli, "run", f"{options['adaptation']}, {settings}")
+    settings = ", ".join(f"{name} {value}" for name, value in run.hyperparameters.items())
+    report.say(cli, "run", f"{run.adaptation}, {settings}")
     job = cli.client.jobs.create(
-        training_file=training.id, validation_file=validation.id if validation else None, **options
+        model=run.model,
+        training_file=training.id,
+        validation_file=validation.id if validation else None,
+        hyperparameters=run.hyperparameters,
+        adaptation=run.adaptation,
+        validation_split=run.validation_split,
+        suffix=run.suffix,
+        seed=run.seed,
     )
     began = time.monotonic()
     done = follow(cli, job.id)
@@ -153,20 +139,11 @@ def _train(cli: Cli, training: "FileObject", validation: "FileObject | None", **
     return model
 
 
-def _written(path: Path, pairs: "list[Pair]") -> Path:
-    from tunesmith.demo import documentation
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps(documentation.chat_record(pair)) + "\n" for pair in pairs))
-    return path
-
-
-def _answers(cli: Cli, model: "ModelVersion", pair: "Pair") -> None:
-    from tunesmith.demo import documentation
-
-    asked = [{"role": "user", "content": documentation.question(pair)}]
+def _answers(cli: Cli, model: "ModelVersion", line: str) -> None:
+    """Base and tuned model asked what the record's person asks."""
+    *asked, documented = json.loads(line)["messages"]
     said = [
         cli.client.chat.create(model=name, messages=asked, temperature=0, max_tokens=48).text
         for name in (model.base_model, model.id)
     ]
-    report.answers(cli, asked[0]["content"], before=said[0], after=said[1], documented=pair.sentence)
+    report.answers(cli, asked[-1]["content"], before=said[0], after=said[1], documented=documented["content"])

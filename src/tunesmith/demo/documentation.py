@@ -20,7 +20,6 @@ from functools import cache
 from types import ModuleType
 from typing import Any
 
-LICENCE = "Python documentation, PSF licence"
 SHORTEST, LONGEST = 20, 160
 """Characters of a sentence that is used."""
 HELD_OUT_OF = 6

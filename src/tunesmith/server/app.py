@@ -21,6 +21,7 @@ from tunesmith.server.db import Database
 from tunesmith.server.edge import Edge
 from tunesmith.server.events import service as events
 from tunesmith.server.events.stream import Hub
+from tunesmith.server.examples import routes as example_routes
 from tunesmith.server.inference import classify_routes, generate_routes, openai_routes
 from tunesmith.server.inference import worker_routes as engine_routes
 from tunesmith.server.inference.engine_client import EngineClient
@@ -49,6 +50,7 @@ ROUTERS = (
     storage_routes.router,
     file_routes.router,
     dataset_routes.router,
+    example_routes.router,
     model_routes.router,
     live_routes.router,
     account_routes.router,

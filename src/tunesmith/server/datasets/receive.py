@@ -57,6 +57,17 @@ async def receive(form: FormStream, db: Database, blobs: BlobStore, *, limit_byt
         raise
 
 
+async def receive_content(blobs: BlobStore, filename: str, content: bytes) -> Received:
+    """A training file that the server itself brings, stored and checked as an upload is. Raises Invalid."""
+    inspection = _Inspection(filename, "fine-tune", max(1, len(content)))
+    stored = await blobs.put(_once(content), limit_bytes=max(1, len(content)), on_chunk=inspection.feed)
+    return Received(filename, "fine-tune", stored, await asyncio.to_thread(inspection.finish), None)
+
+
+async def _once(content: bytes) -> AsyncIterator[bytes]:
+    yield content
+
+
 async def _receive(form: FormStream, db: Database, blobs: BlobStore, limit_bytes: int) -> Received:
     fields: dict[str, str] = {}
     taken: _Taken | None = None

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 from sqlalchemy import Select, func, or_, select, text, tuple_
@@ -189,7 +190,18 @@ async def delete(session: AsyncSession, caller: Caller, dataset_id: str) -> list
     return freed
 
 
-def _newest(caller: Caller) -> Select[Any]:
+async def free_name(session: AsyncSession, project_id: str, wanted: str) -> str:
+    """The name, or the first with a number behind it that is not taken in the project."""
+    query = select(DatasetRow.name).where(
+        DatasetRow.project_id == project_id,
+        DatasetRow.deleted_at.is_(None),
+        DatasetRow.name.startswith(wanted, autoescape=True),
+    )
+    taken = set(await session.scalars(query))
+    return next(name for n in count(1) if (name := wanted if n == 1 else f"{wanted} {n}") not in taken)
+
+
+def _newest(caller: Caller) -> Select[DatasetRow, str, DatasetVersionRow, FileRow, str]:
     """Every live data set of the caller with its newest version."""
     number = (
         select(func.max(DatasetVersionRow.version))
@@ -216,7 +228,7 @@ def _found(row: Any) -> FoundDataset:
     return FoundDataset(dataset, project, FoundVersion(version, file, created_by))
 
 
-def _versions() -> Select[Any]:
+def _versions() -> Select[DatasetVersionRow, FileRow, str]:
     return (
         select(DatasetVersionRow, FileRow, UserRow.name)
         .join(FileRow, FileRow.id == DatasetVersionRow.file_id)
