@@ -5,17 +5,16 @@ import { changeOf, metricWords } from "@/lib/job-words";
 import { Changed } from "@/ui/changed";
 import tone from "@/ui/tone.module.css";
 
-/** The one figure that tells how a run does: grey is the base's, teal the tuned model's, then how it changed. */
-export function Headline(props: { headline: NonNullable<Job["headline"]> }) {
+type Figure = NonNullable<Job["headline"]>;
+
+/** The one figure that tells how a run does: grey is the base's, teal the tuned model's; below, what it is and how it
+ *  changed. */
+export function Headline(props: { headline: Figure }) {
   const { headline } = props;
   const change = changeOf(headline);
-  const metric = metricWords(headline.metric);
   return (
     <div title={headline.sentence ?? undefined}>
-      <Group gap={6} wrap="nowrap">
-        <Text size="sm" truncate>
-          {headline.set === "training" ? `training ${metric}` : metric}
-        </Text>
+      <Group gap={4} wrap="nowrap">
         {typeof headline.before === "number" ? (
           <Text size="sm" className={tone.base} style={{ whiteSpace: "nowrap" }}>
             {figure(headline.before)} <span aria-hidden>→</span>
@@ -26,11 +25,20 @@ export function Headline(props: { headline: NonNullable<Job["headline"]> }) {
           <Changed value={headline.value}>{figure(headline.value)}</Changed>
         </Text>
       </Group>
-      {change ? (
-        <Text size="xs" className={tone[change.word]}>
-          <span aria-hidden>{change.arrow}</span> {change.by} {change.word}
-        </Text>
-      ) : null}
+      <Text size="xs" c="dimmed" truncate>
+        {change ? (
+          <span className={tone[change.word]}>
+            <span aria-hidden>{change.arrow}</span> {change.word} ·{" "}
+          </span>
+        ) : null}
+        {whatItIs(headline)}
+      </Text>
     </div>
   );
+}
+
+function whatItIs(headline: Figure): string {
+  const metric = metricWords(headline.metric);
+  if (headline.set === "training") return `training ${metric}`;
+  return typeof headline.before === "number" ? metric : `held-out ${metric}`;
 }

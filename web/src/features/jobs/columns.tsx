@@ -17,6 +17,7 @@ import tone from "@/ui/tone.module.css";
 export type Column = {
   id: ColumnId;
   label: string;
+  /** Its share of the table, and in pixels the least that it takes. */
   width: number;
   sort?: SortField;
   fact: (job: Job) => ReactNode;
@@ -25,13 +26,13 @@ export type Column = {
 const PRIORITY_WORDS: Record<Priority, string> = { low: "Low", normal: "Normal", high: "High" };
 
 const FACTS: Record<ColumnId, Omit<Column, "id" | "label">> = {
-  state: { width: 136, sort: "status", fact: state },
-  name: { width: 168, sort: "name", fact: name },
-  model: { width: 176, fact: model },
-  dataset: { width: 108, fact: dataset },
-  progress: { width: 148, fact: (job) => <JobProgress job={job} /> },
-  result: { width: 160, fact: (job) => (job.headline ? <Headline headline={job.headline} /> : null) },
-  sparkline: { width: 80, fact: sparkline },
+  state: { width: 124, sort: "status", fact: state },
+  name: { width: 152, sort: "name", fact: name },
+  model: { width: 148, fact: model },
+  dataset: { width: 96, fact: dataset },
+  progress: { width: 132, fact: (job) => <JobProgress job={job} /> },
+  result: { width: 132, fact: (job) => (job.headline ? <Headline headline={job.headline} /> : null) },
+  sparkline: { width: 72, fact: sparkline },
   queue: { width: 240, fact: (job) => (job.queue ? lines(job.queue.message) : null) },
   cost: { width: 84, fact: cost },
   task: { width: 120, fact: (job) => one(TASK_WORDS[job.task]) },
@@ -41,9 +42,9 @@ const FACTS: Record<ColumnId, Omit<Column, "id" | "label">> = {
   provider: { width: 84, fact: (job) => one(job.provider) },
   project: { width: 110, fact: (job) => one(job.project) },
   owner: { width: 96, fact: (job) => one(job.owner) },
-  age: { width: 92, sort: "created_at", fact: (job) => moment(job.created_at) },
-  started: { width: 92, sort: "started_at", fact: (job) => moment(job.started_at) },
-  ended: { width: 92, sort: "finished_at", fact: (job) => moment(job.finished_at) },
+  age: { width: 84, sort: "created_at", fact: (job) => moment(job.created_at) },
+  started: { width: 84, sort: "started_at", fact: (job) => moment(job.started_at) },
+  ended: { width: 84, sort: "finished_at", fact: (job) => moment(job.finished_at) },
 };
 
 export function column(id: ColumnId): Column {
@@ -112,7 +113,7 @@ function cost(job: Job): ReactNode {
 function moment(at: number | null | undefined): ReactNode {
   if (!at) return null;
   return (
-    <Text size="sm" truncate>
+    <Text size="sm" lh={1.3}>
       <Ago at={at} />
     </Text>
   );

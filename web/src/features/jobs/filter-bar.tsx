@@ -1,6 +1,6 @@
-import { Autocomplete, CloseButton, Group, MultiSelect, Select, TextInput } from "@mantine/core";
-import { useDebouncedCallback } from "@mantine/hooks";
-import { IconSearch } from "@tabler/icons-react";
+import { Autocomplete, Button, CloseButton, Group, MultiSelect, Select, Stack, TextInput } from "@mantine/core";
+import { useDebouncedCallback, useDisclosure } from "@mantine/hooks";
+import { IconFilter, IconSearch } from "@tabler/icons-react";
 import { type ReactNode, useEffect, useState } from "react";
 import type { JobCounts, Task } from "@/api/generated";
 import { type Filters, STATUSES, TASK_WORDS, TASKS } from "@/features/jobs/filters";
@@ -11,18 +11,57 @@ const TYPING_MS = 250;
 
 type Props = { filters: Filters; onChange: (change: Partial<Filters>) => void };
 
-/** What narrows the list, in one line where there is room for it. */
+/** What narrows the list: in one line where there is room, else folded behind the search. */
 export function FilterBar(
-  props: Props & { counts: JobCounts | undefined; projects: string[] | null; owners: string[]; children: ReactNode },
+  props: Props & {
+    counts: JobCounts | undefined;
+    projects: string[] | null;
+    owners: string[];
+    folded: boolean;
+    children: ReactNode;
+  },
 ) {
-  const { filters, onChange, counts, projects, owners } = props;
+  const { filters, onChange, folded, children } = props;
+  const [open, { toggle }] = useDisclosure(false);
+  const chosen = [filters.statuses.length > 0, filters.task, filters.project, filters.owner].filter(Boolean).length;
+  if (!folded) {
+    return (
+      <Group gap="xs">
+        <Search filters={filters} onChange={onChange} />
+        <Choices {...props} />
+        {children}
+      </Group>
+    );
+  }
   return (
-    <Group gap="xs" align="center">
+    <Stack gap="xs">
       <Search filters={filters} onChange={onChange} />
+      <Group gap="xs">
+        <Button
+          variant="default"
+          leftSection={<IconFilter size={16} aria-hidden />}
+          onClick={toggle}
+          aria-expanded={open}
+        >
+          {chosen > 0 ? `Filters (${chosen})` : "Filters"}
+        </Button>
+        {children}
+      </Group>
+      {open ? <Choices {...props} /> : null}
+    </Stack>
+  );
+}
+
+function Choices(
+  props: Props & { counts: JobCounts | undefined; projects: string[] | null; owners: string[]; folded: boolean },
+) {
+  const { filters, onChange, counts, projects, owners, folded } = props;
+  return (
+    <>
       <MultiSelect
         aria-label="States"
         placeholder={filters.statuses.length ? undefined : "Any state"}
-        w={{ base: "100%", xs: 190 }}
+        w={folded ? "100%" : 216}
         clearable
         data={STATUSES.map((value) => ({ value, label: withCount(stateLabel(value), counts?.by_status[value]) }))}
         value={filters.statuses}
@@ -31,7 +70,7 @@ export function FilterBar(
       <Select
         aria-label="Task"
         placeholder="Any task"
-        w={{ base: "100%", xs: 150 }}
+        w={folded ? "100%" : 144}
         clearable
         data={TASKS.map((value) => ({ value, label: TASK_WORDS[value] }))}
         value={filters.task}
@@ -41,7 +80,7 @@ export function FilterBar(
         <Select
           aria-label="Project"
           placeholder="Any project"
-          w={{ base: "100%", xs: 140 }}
+          w={folded ? "100%" : 140}
           clearable
           searchable
           data={projects}
@@ -49,9 +88,8 @@ export function FilterBar(
           onChange={(project) => onChange({ project })}
         />
       ) : null}
-      <Owner filters={filters} onChange={onChange} owners={owners} />
-      {props.children}
-    </Group>
+      <Owner filters={filters} onChange={onChange} owners={owners} folded={folded} />
+    </>
   );
 }
 
@@ -91,13 +129,13 @@ function Search({ filters, onChange }: Props) {
   );
 }
 
-function Owner({ filters, onChange, owners }: Props & { owners: string[] }) {
+function Owner({ filters, onChange, owners, folded }: Props & { owners: string[]; folded: boolean }) {
   const [typed, type] = useTyped(filters.owner ?? "", (owner) => onChange({ owner: owner.trim() || null }));
   return (
     <Autocomplete
       aria-label="Owner"
       placeholder="Any owner"
-      w={{ base: "100%", xs: 130 }}
+      w={folded ? "100%" : 130}
       clearable
       data={owners}
       value={typed}

@@ -99,6 +99,7 @@ export function JobsPage() {
           counts={counts.data}
           projects={session.projects.length > 1 ? session.projects.map(({ name }) => name) : null}
           owners={owners}
+          folded={phone}
         >
           <ColumnsMenu columns={chosen} onChange={setChosen} />
         </FilterBar>

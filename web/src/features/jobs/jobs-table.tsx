@@ -11,8 +11,8 @@ import type { JobActions } from "@/features/jobs/use-job-actions";
 import type { Selection } from "@/features/jobs/use-selection";
 
 export const ROW_PX = 60;
-const CHECK_PX = 40;
-const MENU_PX = 48;
+const CHECK_PX = 36;
+const MENU_PX = 44;
 /** So many rows before the end the next page is asked for. */
 const AHEAD = 15;
 
