@@ -33,7 +33,7 @@ async function ofJob(jobId: string): Promise<Filled> {
   // Its examples may be gone by now: the step of the examples then says so, and all else is kept.
   const report = await queryClient.fetchQuery(fileReportQuery(request.training_file)).catch(nullIfGone);
   if (!report) return { draft, step: "examples" };
-  return { draft: { ...draft, kind: report.kind, nRecords: report.n_records }, step: "review" };
+  return { draft: { ...draft, ...fromReport(report), method: draft.method }, step: "review" };
 }
 
 /** Every choice of a job, as a draft. */

@@ -10,7 +10,7 @@ export function DraftNote(props: { handle: DraftHandle }) {
   const begun = JSON.stringify(draft) !== JSON.stringify(EMPTY);
   if (!begun && !restore) return null;
   return (
-    <Group gap="xs" c="dimmed" fz="xs" role="status">
+    <Group gap="xs" c="dimmed" fz="xs" pt={8} role="status">
       <IconDeviceFloppy size={14} aria-hidden />
       {begun ? <Text size="xs">{kept ? "Draft kept in this browser." : NOT_KEPT}</Text> : null}
       {draft.clonedFrom ? (

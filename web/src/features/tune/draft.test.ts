@@ -26,6 +26,8 @@ describe("missing", () => {
   it.each([
     ["examples", { kind: "pair" }],
     ["examples", { nRecords: 1 }],
+    ["examples", { nRecords: 0 }],
+    ["examples", { nFaults: 3 }],
     ["settings", { kind: "preference" }],
     ["settings", { validationSplit: 1 }],
     ["review", { suffix: "with space" }],

@@ -21,6 +21,8 @@ export interface Draft {
   kind: RecordKind | null;
   /** Records of the file that can be read; null while nobody has looked. */
   nRecords: number | null;
+  /** Lines that cannot be read: a job fails on them. */
+  nFaults: number | null;
   validationFileId: string | null;
   baseModel: string | null;
   adaptation: Adaptation | null;
@@ -57,6 +59,7 @@ export const EMPTY: Draft = {
   version: null,
   kind: null,
   nRecords: null,
+  nFaults: null,
   validationFileId: null,
   baseModel: null,
   adaptation: null,
@@ -188,6 +191,7 @@ export function missing(draft: Draft): { step: StepId; text: string }[] {
   else if (draft.goal && draft.kind && !kindsOf(draft.goal).includes(draft.kind))
     lacks("examples", "Choose examples that fit the goal");
   else if (draft.nRecords === 0) lacks("examples", "Make your examples readable");
+  else if (draft.nFaults) lacks("examples", "Leave out the lines that cannot be read");
   else if (draft.nRecords !== null && draft.nRecords < FEWEST) lacks("examples", "Add more examples");
   else if (draft.kind && (draft.kind === "preference") !== (draft.method === "dpo"))
     lacks("settings", "Choose the method that fits your examples");

@@ -2,14 +2,14 @@ import { Button, Group, Loader, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useEffect } from "react";
 import { useNavigate } from "react-router";
-import { useDraft } from "@/features/tune/draft";
+import type { DraftHandle } from "@/features/tune/draft";
 import { draftFrom } from "@/features/tune/draft-from";
 import { ErrorState } from "@/ui/error-state";
 
 /** `/tune?clone=`, `?dataset=` or `?file=`: fills the draft and goes on where something is left to decide. The draft
  *  that was there can be brought back. */
-export function Prefill(props: { search: URLSearchParams }) {
-  const { replace } = useDraft();
+export function Prefill(props: { search: URLSearchParams; handle: DraftHandle }) {
+  const { replace } = props.handle;
   const navigate = useNavigate();
   const query = useQuery({
     queryKey: ["tune", "prefill", props.search.toString()],

@@ -25,27 +25,31 @@ const PARTS: Record<StepId, React.ComponentType<StepProps>> = {
 /** From examples to a running job in five steps; `?step=` says which, so that the browser's own back works. */
 export function TunePage() {
   const [search] = useSearchParams();
+  const handle = useDraft();
   const filled = search.has("clone") || search.has("dataset") || search.has("file");
   return (
-    <Page title="Tune a model" lead="From your examples to a model that does it better, in five steps.">
-      {filled ? <Prefill search={search} /> : <Steps asked={search.get("step")} />}
+    <Page
+      title="Tune a model"
+      lead="From your examples to a model that does it better, in five steps."
+      action={<DraftNote handle={handle} />}
+    >
+      {filled ? <Prefill search={search} handle={handle} /> : <Steps asked={search.get("step")} handle={handle} />}
     </Page>
   );
 }
 
-function Steps(props: { asked: string | null }) {
-  const handle = useDraft();
+function Steps(props: { asked: string | null; handle: DraftHandle }) {
+  const { asked, handle } = props;
   const navigate = useNavigate();
-  const step = stepToShow(handle.draft, props.asked);
+  const step = stepToShow(handle.draft, asked);
   useFreshForTask(handle, step);
   const go = (to: StepId) => void navigate(`/tune?step=${to}`);
   // What leads here without a step, or to one that is shut, is not a place to come back to.
-  if (step !== props.asked) return <Navigate to={`/tune?step=${step}`} replace />;
+  if (step !== asked) return <Navigate to={`/tune?step=${step}`} replace />;
   const Part = PARTS[step];
   return (
     <Stack gap="lg">
       <StepRow draft={handle.draft} current={step} />
-      <DraftNote handle={handle} />
       <StepHeading step={step}>
         <Suspense fallback={<Skeleton h={320} />}>
           <Part

@@ -9,19 +9,20 @@ export function fromVersion(dataset: Pick<Dataset, "id" | "name">, version: Data
     datasetId: dataset.id,
     datasetName: dataset.name,
     version: version.version,
-    ...fromKind(version.kind, version.n_records),
+    ...fromKind(version),
   };
 }
 
 /** What the draft says once a file was looked into. */
 export function fromReport(report: Report): Partial<Draft> {
-  return fromKind(report.kind, report.n_records);
+  return fromKind(report);
 }
 
 /** Preferences are learned by a method of their own, and nothing else is. */
-function fromKind(kind: RecordKind | null | undefined, nRecords: number): Partial<Draft> {
+function fromKind(found: { kind: RecordKind | null; n_records: number; n_faults: number }): Partial<Draft> {
+  const { kind } = found;
   const method = kind ? { method: kind === "preference" ? ("dpo" as const) : ("supervised" as const) } : {};
-  return { kind: kind ?? null, nRecords, ...method };
+  return { kind, nRecords: found.n_records, nFaults: found.n_faults, ...method };
 }
 
 export const NOTHING_CHOSEN: Partial<Draft> = {
@@ -31,4 +32,5 @@ export const NOTHING_CHOSEN: Partial<Draft> = {
   version: null,
   kind: null,
   nRecords: null,
+  nFaults: null,
 };

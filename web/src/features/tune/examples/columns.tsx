@@ -94,7 +94,7 @@ function Row(props: {
       <td className={classes.values}>
         {column.examples.map((value, i) => (
           // biome-ignore lint/suspicious/noArrayIndexKey: the first values of a column never change
-          <Text key={i} size="sm" c="dimmed" lineClamp={2}>
+          <Text key={i} size="sm" c="dimmed" lineClamp={1}>
             {value}
           </Text>
         ))}

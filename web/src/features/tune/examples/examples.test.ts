@@ -74,6 +74,13 @@ describe("roles of unknown columns", () => {
     expect(suggestRoles([column("a", "7"), column("b", "MKTAYIAKQR")], "protein", possible)).toEqual({ b: "sequence" });
   });
 
+  it("are taken by their names alone where others are known already", () => {
+    const columns = [column("question", "Where?"), column("answer", "Here.")];
+    const strictly = { byNameAlone: true };
+    expect(suggestRoles(columns, "chat", possible, strictly)).toEqual({ question: "instruction", answer: "output" });
+    expect(suggestRoles(columns, "classify", possible, strictly)).toEqual({});
+  });
+
   it("are never ones that the server does not know", () =>
     expect(suggestRoles([column("q", "a"), column("z", "b")], "search", ["text"])).toEqual({}));
 });

@@ -5,6 +5,8 @@ import type { Report } from "@/api/files";
 import { count, counted } from "@/lib/format";
 
 const FIRST = 5;
+const ONE = "A job would fail on it. Mend it in your file and bring that again, or leave the line out.";
+const SEVERAL = "A job would fail on them. Mend them in your file and bring that again, or leave the lines out.";
 /** The columns' own panel says what to do about this one. */
 const OF_THE_HEADER = "unknown_columns";
 
@@ -21,7 +23,7 @@ export function Faults(props: { report: Report; apply: (fixes: Fix[]) => void; b
         <Group justify="space-between" align="flex-start">
           <Stack gap={2}>
             <Title order={3}>{counted(n_faults, "line")} cannot be read</Title>
-            <Text c="dimmed">A job fails on them. Mend them in your file and bring it again, or leave them out.</Text>
+            <Text c="dimmed">{n_faults === 1 ? ONE : SEVERAL}</Text>
           </Stack>
           {kind ? (
             <Button loading={props.busy} onClick={() => props.apply([{ type: "drop_faulty" }])}>

@@ -18,10 +18,9 @@ export function FileDrop(props: { onFile: (file: File) => void }) {
         onReject={() => setSeveral(true)}
         aria-label="Drop a file here, or press Enter to choose one"
         inputProps={{ "aria-label": "File with examples" }}
-        mih={168}
-        style={{ display: "grid", placeItems: "center" }}
+        py={48}
       >
-        <Group gap="md" wrap="nowrap" style={{ pointerEvents: "none" }}>
+        <Group gap="md" wrap="nowrap" justify="center" style={{ pointerEvents: "none" }}>
           <IconFileUpload size={36} stroke={1.4} aria-hidden style={{ flex: "none" }} />
           <Stack gap={2}>
             <Text size="lg" fw={600}>

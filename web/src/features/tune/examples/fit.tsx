@@ -27,6 +27,7 @@ export function Fit(props: FitProps) {
     <Alert
       color={few.level === "error" ? "red" : "yellow"}
       icon={<IconAlertTriangle aria-hidden />}
+      styles={{ title: { color: "inherit" } }}
       title={few.level === "error" ? "Not enough examples" : "Few examples"}
     >
       {few.text}
@@ -37,12 +38,13 @@ export function Fit(props: FitProps) {
 function WrongKind(props: FitProps) {
   const { report, goal } = props;
   if (!report.kind) return null;
-  const roles = suggestRoles(report.roles, goal, report.possible_roles);
+  const roles = suggestRoles(report.roles, goal, report.possible_roles, { byNameAlone: true });
   const other = setColumns(report, roles);
   return (
     <Alert
       color="yellow"
       icon={<IconArrowsShuffle aria-hidden />}
+      styles={{ title: { color: "inherit" } }}
       title={`These examples do not fit “${GOALS[goal].title}”`}
     >
       <Stack gap="sm">

@@ -80,19 +80,28 @@ function Look(props: FoundProps & { report: Report }) {
       ) : null}
       <Fit report={report} goal={goal} set={set} apply={fixing.apply} busy={fixing.busy} />
       {report.roles.length > 0 ? (
-        <Columns key={fileId} fileId={fileId} report={report} goal={goal} apply={fixing.apply} busy={fixing.busy} />
+        <Columns
+          key={`columns-${fileId}`}
+          fileId={fileId}
+          report={report}
+          goal={goal}
+          apply={fixing.apply}
+          busy={fixing.busy}
+        />
       ) : null}
       <Faults report={report} apply={fixing.apply} busy={fixing.busy} />
       <Findings report={report} apply={fixing.apply} busy={fixing.busy} />
       {readable ? <Shape report={report} /> : null}
-      {readable ? <Records key={fileId} fileId={fileId} total={report.n_records + report.n_faults} /> : null}
+      {readable ? (
+        <Records key={`records-${fileId}`} fileId={fileId} total={report.n_records + report.n_faults} />
+      ) : null}
     </Stack>
   );
 }
 
 /** What the file is, told to the draft where it did not know. */
 function useLooked(report: Report, draft: Draft, set: FoundProps["set"]): void {
-  const known = draft.kind === report.kind && draft.nRecords === report.n_records;
+  const known = draft.kind === report.kind && draft.nRecords === report.n_records && draft.nFaults === report.n_faults;
   useEffect(() => {
     if (!known) set(fromReport(report));
   }, [known, report, set]);

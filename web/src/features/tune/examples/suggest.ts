@@ -26,13 +26,18 @@ export function isWhole(roles: Record<string, string>, goal: Goal): boolean {
 
 /** Roles by column for a table whose columns are unknown: by their names first, then by what stands in them. Columns
  *  that are not named here stay unused. */
-export function suggestRoles(columns: Required<ColumnRole>[], goal: Goal, possible: string[]): Record<string, string> {
+export function suggestRoles(
+  columns: Required<ColumnRole>[],
+  goal: Goal,
+  possible: string[],
+  how = { byNameAlone: false },
+): Record<string, string> {
   const found: Record<string, string> = {};
   const free = (column: Required<ColumnRole>) => !(column.name in found);
   for (const role of WANTED[goal].filter((each) => possible.includes(each))) {
     const left = columns.filter(free);
     const named = left.find((column) => NAMES[role]?.test(column.name));
-    const chosen = named ?? byContent(left, role);
+    const chosen = named ?? (how.byNameAlone ? undefined : byContent(left, role));
     if (chosen) found[chosen.name] = role;
   }
   return found;

@@ -5,7 +5,8 @@ import { count, counted } from "@/lib/format";
 
 /** "12 records fewer: duplicates dropped". */
 export function versionSentence(version: DatasetVersion): string {
-  const change = changed(version);
+  const columnsAlone = version.fixes?.length && version.fixes.every((fix) => fix.type === "set_columns");
+  const change = columnsAlone ? "" : changed(version);
   const done = version.fixes?.map(fixDone).join(", ");
   if (!done) return change || version.note || (version.version === 1 ? "as uploaded" : "another file");
   return change ? `${change}: ${done}` : done;

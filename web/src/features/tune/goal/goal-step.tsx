@@ -10,7 +10,7 @@ export function GoalStep(props: StepProps) {
   const name = useId();
   return (
     <Stack gap="sm">
-      <Stack gap="sm" role="radiogroup" aria-labelledby="step-title">
+      <Stack gap={8} role="radiogroup" aria-labelledby="step-title">
         {GOAL_ORDER.map((goal) => (
           <GoalCard
             key={goal}
