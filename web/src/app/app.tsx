@@ -12,6 +12,9 @@ function styleNonce(): string {
   return document.querySelector<HTMLMetaElement>('meta[name="csp-nonce"]')?.content ?? "";
 }
 
+// A dialog keeps the page under it from scrolling by a style of its own, whose nonce it looks up here.
+Object.assign(window, { __webpack_nonce__: styleNonce() });
+
 export function App() {
   return (
     <MantineProvider theme={theme} defaultColorScheme="auto" getStyleNonce={styleNonce}>
