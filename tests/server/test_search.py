@@ -66,7 +66,8 @@ async def test_a_deleted_file_is_not_found(filled):
 
 async def test_a_tuned_model_its_base_the_project_and_the_key_are_found(trained, remote):
     model = trained["fine_tuned_model"]
-    assert ("model", model) in await find(remote, model)
+    (hit,) = [hit for hit in (await remote.get("/v1/search", q=model))["data"] if hit["object"] == "model"]
+    assert (hit["id"], hit["job_id"]) == (model, trained["id"])
     assert ("base_model", "Protein mini (5 M)") in await find(remote, "protein mini")
     assert ("project", "ada") in await find(remote, "ada")
     keys = (await remote.get("/v1/keys"))["data"]

@@ -56,3 +56,5 @@ class SearchHit(Shape):
     title: str
     subtitle: str = Field(default="", max_length=300)
     created_at: int | None = None
+    job_id: str | None = None
+    """Of a tuned model: the job that made it."""

@@ -1,5 +1,6 @@
 """One search over everything that a caller has: jobs, data sets, files, models, projects and keys."""
 
+import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -100,14 +101,14 @@ async def _files(session: AsyncSession, caller: Caller, words: Sequence[str], li
 
 async def _models(session: AsyncSession, caller: Caller, words: Sequence[str], limit: int) -> list[_Found]:
     row = ModelVersionRow
-    columns = (row.id, row.family, row.version, row.base_model, row.created_at)
+    columns = (row.id, row.family, row.version, row.base_model, row.job_id, row.created_at)
     statement = _ranked(columns, row.id, (row.id, row.family, row.job_id), words, row, limit).where(
         row.deleted_at.is_(None)
     )
     rows = await session.execute(owned(statement, row, caller))
     return [
-        _found(rank, "model", id_, id_, f"{family}, version {version}, tuned from {base}", at)
-        for id_, family, version, base, at, rank in rows
+        _found(rank, "model", id_, id_, f"{family}, version {version}, tuned from {base}", at, job_id)
+        for id_, family, version, base, job_id, at, rank in rows
     ]
 
 
@@ -184,6 +185,9 @@ def _base_models(catalog: Catalog, words: Sequence[str]) -> list[_Found]:
     return found
 
 
-def _found(rank: int, noun: Any, id_: str, title: str, subtitle: str, at: Any) -> _Found:
-    hit = SearchHit(object=noun, id=id_, title=title, subtitle=subtitle[:300], created_at=epoch_s(at))
+def _found(
+    rank: int, noun: Any, id_: str, title: str, subtitle: str, at: dt.datetime, job_id: str | None = None
+) -> _Found:
+    created_at = epoch_s(at)
+    hit = SearchHit(object=noun, id=id_, title=title, subtitle=subtitle[:300], created_at=created_at, job_id=job_id)
     return _Found(rank, hit)

@@ -313,6 +313,51 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/examples": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Examples
+         * @description The examples, the quickest first.
+         *
+         *     Takes: a key of kind admin or service or user.
+         */
+        get: operations["list_examples"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/examples/{example_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Start Example
+         * @description Starts the example: its data becomes a data set of the project, unless it is one already, and a job trains on
+         *     it. Both are ordinary ones; no result comes with the package.
+         *
+         *     Takes: a key of kind admin or service or user.
+         */
+        post: operations["start_example"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/files": {
         parameters: {
             query?: never;
@@ -2649,6 +2694,33 @@ export interface components {
             /** Items */
             items: components["schemas"]["RunEvent"][];
         };
+        /**
+         * Example
+         * @description A run on real data that Tunesmith brings along: to see the whole way once.
+         */
+        Example: {
+            /** Base Model */
+            base_model: string;
+            /** Description */
+            description: string;
+            /** Expected S */
+            expected_s: number;
+            /** Id */
+            id: string;
+            /** Licence */
+            licence: string;
+            /** N Records */
+            n_records: number;
+            /**
+             * Object
+             * @default example
+             * @constant
+             */
+            object: "example";
+            task: components["schemas"]["Task"];
+            /** Title */
+            title: string;
+        };
         /** FailReply */
         FailReply: {
             /**
@@ -4124,6 +4196,26 @@ export interface components {
              */
             object: "list";
         };
+        /** Page[Example] */
+        Page_Example_: {
+            /** Data */
+            data: components["schemas"]["Example"][];
+            /** First Id */
+            first_id?: string | null;
+            /**
+             * Has More
+             * @default false
+             */
+            has_more: boolean;
+            /** Last Id */
+            last_id?: string | null;
+            /**
+             * Object
+             * @default list
+             * @constant
+             */
+            object: "list";
+        };
         /** Page[FileObject] */
         Page_FileObject_: {
             /** Data */
@@ -4822,6 +4914,8 @@ export interface components {
             created_at?: number | null;
             /** Id */
             id: string;
+            /** Job Id */
+            job_id?: string | null;
             /**
              * Object
              * @enum {string}
@@ -5022,6 +5116,21 @@ export interface components {
             positives_after: number[];
             /** Positives Before */
             positives_before: number[];
+        };
+        /**
+         * StartedExample
+         * @description What starting an example has made; both are ordinary ones.
+         */
+        StartedExample: {
+            dataset: components["schemas"]["Dataset"];
+            /** Job Id */
+            job_id: string;
+            /**
+             * Object
+             * @default example.started
+             * @constant
+             */
+            object: "example.started";
         };
         /** StorageFacts */
         StorageFacts: {
@@ -5403,6 +5512,7 @@ export type EstimateBasis = components['schemas']['EstimateBasis'];
 export type EstimatedCost = components['schemas']['EstimatedCost'];
 export type EstimatedTokens = components['schemas']['EstimatedTokens'];
 export type EventSlice = components['schemas']['EventSlice'];
+export type Example = components['schemas']['Example'];
 export type FailReply = components['schemas']['FailReply'];
 export type FailRequest = components['schemas']['FailRequest'];
 export type FileObject = components['schemas']['FileObject'];
@@ -5467,6 +5577,7 @@ export type PageApiKey = components['schemas']['Page_ApiKey_'];
 export type PageBaseModelEntry = components['schemas']['Page_BaseModelEntry_'];
 export type PageDatasetVersion = components['schemas']['Page_DatasetVersion_'];
 export type PageDataset = components['schemas']['Page_Dataset_'];
+export type PageExample = components['schemas']['Page_Example_'];
 export type PageFileObject = components['schemas']['Page_FileObject_'];
 export type PageFileRecord = components['schemas']['Page_FileRecord_'];
 export type PageJobCheckpoint = components['schemas']['Page_JobCheckpoint_'];
@@ -5511,6 +5622,7 @@ export type ShownSupervised = components['schemas']['ShownSupervised'];
 export type SignInLink = components['schemas']['SignInLink'];
 export type SignInLinkCreate = components['schemas']['SignInLinkCreate'];
 export type SimilarityHistogram = components['schemas']['SimilarityHistogram'];
+export type StartedExample = components['schemas']['StartedExample'];
 export type StorageFacts = components['schemas']['StorageFacts'];
 export type StreamOptions = components['schemas']['StreamOptions'];
 export type StreamPositions = components['schemas']['StreamPositions'];
@@ -6214,6 +6326,84 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["EmbeddingReply"];
+                };
+            };
+            /** @description The request was refused: what happened, to which parameter or id, and the next step. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server could not answer: try again after `retry-after`, or tell its operator the incident id. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_examples: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Example_"];
+                };
+            };
+            /** @description The request was refused: what happened, to which parameter or id, and the next step. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The server could not answer: try again after `retry-after`, or tell its operator the incident id. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    start_example: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                example_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StartedExample"];
                 };
             };
             /** @description The request was refused: what happened, to which parameter or id, and the next step. */

@@ -1,30 +1,43 @@
-import { AppShell, Burger, Group, NavLink, Text } from "@mantine/core";
+import { AppShell, Burger, Group, Text } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { useEffect } from "react";
-import { Link, Outlet, useLocation } from "react-router";
-import { ROOMS } from "@/app/rooms";
+import { Link, Outlet, useLocation, useNavigate } from "react-router";
+import { goBy } from "@/app/announce";
+import { AwayLine } from "@/app/away-line";
+import { Live } from "@/app/live";
+import { Rail } from "@/app/rail";
 import { SignedIn } from "@/app/session";
 import { TopBar } from "@/app/top-bar";
+import { useKept } from "@/lib/use-kept";
+
+const WIDE = 208;
+const NARROW = 64;
 
 /** The rail at the left, the bar at the top, and the page between. */
 export function Frame() {
   return (
     <SignedIn>
-      <Inside />
+      <Live>
+        <Inside />
+      </Live>
     </SignedIn>
   );
 }
 
 function Inside() {
   const [open, { toggle, close }] = useDisclosure(false);
+  const [narrow, setNarrow] = useKept("tunesmith-rail-narrow", (kept) => kept === true);
   const { pathname } = useLocation();
+  const navigate = useNavigate();
   // biome-ignore lint/correctness/useExhaustiveDependencies: the drawer closes because another page opened
   useEffect(close, [pathname]);
+  useEffect(() => goBy((path) => void navigate(path)), [navigate]);
   return (
     <AppShell
       header={{ height: 56 }}
-      navbar={{ width: 208, breakpoint: "sm", collapsed: { mobile: !open } }}
+      navbar={{ width: narrow ? NARROW : WIDE, breakpoint: "sm", collapsed: { mobile: !open } }}
       padding={{ base: "md", sm: "lg" }}
+      transitionDuration={0}
     >
       <a href="#main" className="skip-link">
         Skip to the page
@@ -51,20 +64,8 @@ function Inside() {
           <TopBar />
         </Group>
       </AppShell.Header>
-      <AppShell.Navbar p="sm" component="nav" aria-label="Pages">
-        {ROOMS.map(({ path, label, icon: RoomIcon }) => (
-          <NavLink
-            key={path}
-            component={Link}
-            to={path}
-            label={label}
-            leftSection={<RoomIcon size={18} aria-hidden />}
-            active={path === "/" ? pathname === "/" : pathname.startsWith(path)}
-            aria-current={pathname === path ? "page" : undefined}
-            style={{ borderRadius: "var(--mantine-radius-md)" }}
-          />
-        ))}
-      </AppShell.Navbar>
+      <AwayLine />
+      <Rail narrow={narrow} onNarrow={setNarrow} />
       <AppShell.Main id="main" tabIndex={-1}>
         <Outlet />
       </AppShell.Main>

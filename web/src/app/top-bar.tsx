@@ -1,6 +1,10 @@
-import { ActionIcon, Group, Menu, Tooltip, useMantineColorScheme } from "@mantine/core";
+import { ActionIcon, Group, Menu, Text, Tooltip, useMantineColorScheme } from "@mantine/core";
 import { IconDeviceDesktop, IconMoon, IconSun, IconUserCircle } from "@tabler/icons-react";
+import { Bell } from "@/app/bell";
+import { PaletteButton } from "@/app/palette/palette-button";
+import { ProjectItems, useProjectName } from "@/app/project-switcher";
 import { useSession } from "@/app/session";
+import { SignOutItem } from "@/app/sign-out";
 
 const SCHEMES = [
   { value: "light", label: "Light", icon: IconSun },
@@ -8,39 +12,54 @@ const SCHEMES = [
   { value: "auto", label: "As the system", icon: IconDeviceDesktop },
 ] as const;
 
-/** Project, search, notifications and account. */
+/** Search, project, notifications and account. */
 export function TopBar() {
+  const project = useProjectName();
+  return (
+    <Group gap="xs" wrap="nowrap" miw={0}>
+      <PaletteButton />
+      <Text size="sm" c="dimmed" truncate maw={180} visibleFrom="sm" title={`Project: ${project}`}>
+        {project}
+      </Text>
+      <Bell />
+      <AccountMenu project={project} />
+    </Group>
+  );
+}
+
+function AccountMenu(props: { project: string }) {
   const session = useSession();
   const { colorScheme, setColorScheme } = useMantineColorScheme();
   return (
-    <Group gap="xs" wrap="nowrap">
-      <Menu position="bottom-end" width={220}>
-        <Menu.Target>
-          <Tooltip label={`Signed in as ${session.user}`}>
-            <ActionIcon variant="subtle" color="gray" size="lg" aria-label="Account and appearance">
-              <IconUserCircle size={22} />
-            </ActionIcon>
-          </Tooltip>
-        </Menu.Target>
-        <Menu.Dropdown>
-          <Menu.Label>
-            {session.user} in {session.project.name}
-          </Menu.Label>
-          <Menu.Divider />
-          <Menu.Label>Appearance</Menu.Label>
-          {SCHEMES.map(({ value, label, icon: SchemeIcon }) => (
-            <Menu.Item
-              key={value}
-              leftSection={<SchemeIcon size={16} aria-hidden />}
-              onClick={() => setColorScheme(value)}
-              aria-current={colorScheme === value}
-              fw={colorScheme === value ? 600 : 400}
-            >
-              {label}
-            </Menu.Item>
-          ))}
-        </Menu.Dropdown>
-      </Menu>
-    </Group>
+    <Menu position="bottom-end" width={240}>
+      <Menu.Target>
+        <Tooltip label={`Signed in as ${session.user}`}>
+          <ActionIcon variant="subtle" color="gray" size="lg" aria-label="Account and appearance">
+            <IconUserCircle size={22} aria-hidden />
+          </ActionIcon>
+        </Tooltip>
+      </Menu.Target>
+      <Menu.Dropdown>
+        <Menu.Label>
+          {session.user} in {props.project}
+        </Menu.Label>
+        <ProjectItems />
+        <Menu.Divider />
+        <Menu.Label>Appearance</Menu.Label>
+        {SCHEMES.map(({ value, label, icon: SchemeIcon }) => (
+          <Menu.Item
+            key={value}
+            leftSection={<SchemeIcon size={16} aria-hidden />}
+            onClick={() => setColorScheme(value)}
+            aria-current={colorScheme === value}
+            fw={colorScheme === value ? 600 : 400}
+          >
+            {label}
+          </Menu.Item>
+        ))}
+        <Menu.Divider />
+        <SignOutItem />
+      </Menu.Dropdown>
+    </Menu>
   );
 }
