@@ -25,6 +25,7 @@ from tunesmith.training.base_model import Base
 from tunesmith.training.batches import divided, micro_batch_size
 from tunesmith.training.files import write_folder, write_whole
 from tunesmith.training.health import Bounds
+from tunesmith.training.heap import ReleasedHeap
 from tunesmith.training.look import Look
 from tunesmith.training.model_card import model_card
 from tunesmith.training.objective import Columns, Proof
@@ -167,7 +168,7 @@ def _train(run: Run, base: Base, plan: Plan, model: Any, memory: Memory, look: L
         seed=run.spec.seed,
         out=run.out,
         memory=memory,
-        callbacks=[callback],
+        callbacks=[callback, ReleasedHeap()],
     )
     callback.trainer = trainer
     look.forget()
