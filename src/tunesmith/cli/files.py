@@ -70,7 +70,7 @@ def upload(cli: Cli, path: Path) -> "FileObject":
 
 
 def show_file(cli: Cli, found: "FileObject") -> None:
-    """A file's facts and its report; bad lines with their reasons."""
+    """A file's facts and its report."""
     cli.fields(
         [
             ("id", found.id),
@@ -83,9 +83,13 @@ def show_file(cli: Cli, found: "FileObject") -> None:
             ("created", when(found.created_at)),
         ]
     )
-    if found.purpose != "fine-tune":
-        return
-    report = cli.client.files.report(found.id)
+    if found.purpose == "fine-tune":
+        show_report(cli, found.id)
+
+
+def show_report(cli: Cli, file_id: str) -> None:
+    """What was found in a training file; bad lines with their reasons."""
+    report = cli.client.files.report(file_id)
     length = report.length
     cli.fields(
         [
@@ -99,7 +103,7 @@ def show_file(cli: Cli, found: "FileObject") -> None:
     for fault in report.faults[:MOST_FAULTS]:
         cli.print(f"  {fault.message}")
     if report.n_faults > MOST_FAULTS:
-        cli.print(f"  ... and {report.n_faults - MOST_FAULTS:,} more: tunesmith files show {found.id} --json")
+        cli.print(f"  ... and {report.n_faults - MOST_FAULTS:,} more: tunesmith files show {file_id} --json")
     for finding in report.findings:
         lines = f" (line {', '.join(map(str, finding.lines[:SHOWN_LINES]))})" if finding.lines else ""
         cli.print(f"  {finding.level}: {finding.message}{lines} {finding.fix}")

@@ -12,6 +12,7 @@ import typer
 from tunesmith.cli import (
     chat,
     classify,
+    datasets,
     demo,
     doctor,
     embed,
@@ -51,6 +52,7 @@ generate.register(app)
 embed.register(app)
 classify.register(app)
 app.add_typer(files.app, name="files")
+app.add_typer(datasets.app, name="datasets")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")

@@ -10,7 +10,9 @@ from tunesmith.client._send import AsyncSender, Sender
 from tunesmith.client.resources.chat import Chat
 from tunesmith.client.resources.classify import Classify
 from tunesmith.client.resources.completions import Completions
+from tunesmith.client.resources.datasets import Datasets
 from tunesmith.client.resources.embeddings import Embeddings
+from tunesmith.client.resources.examples import Examples
 from tunesmith.client.resources.files import Files
 from tunesmith.client.resources.generate import Generate
 from tunesmith.client.resources.jobs import Jobs
@@ -38,6 +40,8 @@ class Tunesmith:
         self.config = Config.find(base_url, api_key, data_dir=data_dir, timeout_s=timeout_s, max_retries=max_retries)
         self.sender = Sender(self.config, transport)
         self.files = Files(self.sender)
+        self.datasets = Datasets(self.sender)
+        self.examples = Examples(self.sender)
         self.jobs = Jobs(self.sender)
         self.models = Models(self.sender)
         self.chat = Chat(self.sender)
@@ -78,6 +82,8 @@ class AsyncTunesmith:
         self.config = Config.find(base_url, api_key, data_dir=data_dir, timeout_s=timeout_s, max_retries=max_retries)
         self.sender = AsyncSender(self.config, transport)
         self.files = Files(self.sender)
+        self.datasets = Datasets(self.sender)
+        self.examples = Examples(self.sender)
         self.jobs = Jobs(self.sender)
         self.models = Models(self.sender)
         self.chat = Chat(self.sender)

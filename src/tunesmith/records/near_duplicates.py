@@ -71,41 +71,44 @@ class Apart:
     text.
     """
 
-    def __init__(self, unit: Unit, *, most: int = 20_000, most_characters: int = 32_000_000) -> None:
+    def __init__(
+        self, unit: Unit, threshold: float = 0.8, *, most: int = 20_000, most_characters: int = 32_000_000
+    ) -> None:
         self._unit: Unit = unit
+        self._threshold = threshold
         self._most, self._most_characters = most, most_characters
-        self._kept: list[array[int]] = []
-        self._characters = 0
+        self._few: list[frozenset[int]] = []
+        """The first texts, as many as `near_duplicates` would compare pair by pair."""
+        self._more: list[array[int]] = []
         self._sketches: _Sketches | None = None
+        self._characters = 0
 
-    def add(self, text: str, threshold: float = 0.8) -> bool:
+    def add(self, text: str) -> bool:
         """Whether the text is like none before; it is kept then, while there is room."""
         ours = _shingles(text, self._unit)
         if not ours:
             return True
-        if any(_alike(frozenset(self._kept[i]), ours, threshold) for i in self._candidates(ours, threshold)):
+        if any(_alike(known, ours, self._threshold) for known in self._candidates(ours)):
             return False
-        if len(self._kept) < self._most and self._characters < self._most_characters:
-            if self._sketches is not None:
-                self._sketches.add(len(self._kept), ours)
-            self._kept.append(array("I", ours))
+        if len(self._few) + len(self._more) < self._most and self._characters < self._most_characters:
+            self._keep(ours)
             self._characters += len(text)
         return True
 
-    def _candidates(self, ours: frozenset[int], threshold: float) -> Iterator[int]:
-        """The first texts, that `near_duplicates` may compare pair by pair, and of the others those that seem alike."""
-        few = int((2 * FEW_PAIRS) ** 0.5) + 1
-        size = len(ours)
-        for i in range(min(few, len(self._kept))):
-            if min(size, len(self._kept[i])) >= threshold * max(size, len(self._kept[i])):
-                yield i
-        if len(self._kept) < few:
+    def _candidates(self, ours: frozenset[int]) -> Iterator[frozenset[int]]:
+        yield from self._few
+        if self._sketches is not None:
+            yield from (frozenset(self._more[i]) for i in self._sketches.candidates(ours))
+
+    def _keep(self, ours: frozenset[int]) -> None:
+        n = len(self._few)
+        if n * (n + 1) // 2 <= FEW_PAIRS:
+            self._few.append(ours)
             return
         if self._sketches is None:
-            self._sketches = _Sketches(threshold)
-            for i, known in enumerate(self._kept):
-                self._sketches.add(i, frozenset(known))
-        yield from (i for i in self._sketches.candidates(ours) if i >= few)
+            self._sketches = _Sketches(self._threshold)
+        self._sketches.add(len(self._more), ours)
+        self._more.append(array("I", ours))
 
 
 def _shingles(text: str, unit: Unit) -> frozenset[int]:

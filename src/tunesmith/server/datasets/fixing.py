@@ -38,8 +38,9 @@ async def fix(
     async with db.session() as session:
         parent = await versions.get_version(session, caller, dataset_id, body.from_version)
     file_format = _format_of(parent.file)
-    stored, findings = await _made(blobs, parent.file, file_format, fixes, limit_bytes)
+    stored, check = await _made(blobs, parent.file, file_format, fixes, limit_bytes)
     try:
+        findings = await asyncio.to_thread(check.finish)
         change = _change(parent, fixes, findings, body.note)
         received = Received(parent.file.filename, parent.file.purpose, stored, findings, None)
         async with db.session() as session:
@@ -53,8 +54,8 @@ async def fix(
 
 async def _made(
     blobs: BlobStore, file: FileRow, file_format: FileFormat, fixes: Sequence[Fix], limit_bytes: int
-) -> tuple[Stored, Findings]:
-    """The new file's bytes and what was found in them."""
+) -> tuple[Stored, FileCheck]:
+    """The new file's bytes, and the check that saw them."""
     surveys: list[Surveying | None] = []
     for each in fixes:
         survey = survey_of(each)
@@ -64,7 +65,7 @@ async def _made(
     work = _Writing(_Lines(file, file_format, _stages(fixes, surveys)))
     check = FileCheck(file_format, "gzip" if file.compression else None, limit_bytes=limit_bytes)
     stored = await blobs.put(_written(blobs, file, work), limit_bytes=limit_bytes, on_chunk=check.feed)
-    return stored, await asyncio.to_thread(check.finish)
+    return stored, check
 
 
 def _stages(fixes: Sequence[Fix], surveys: Sequence[Surveying | None]) -> list[Stage]:

@@ -1,5 +1,6 @@
 """What the columns of a table, or the keys of JSON lines, were taken for, with examples; and what mends a fault."""
 
+from dataclasses import dataclass
 from typing import Any, cast
 
 import orjson
@@ -72,27 +73,36 @@ class ColumnSampler:
         return sorted(known)
 
 
-def repairs_of_fault(piece: Piece, error: RecordInvalid, table: Table | None, kind: RecordKind | None) -> list[Fix]:
-    """What mends the fault of a line: columns under other roles where a good guess is at hand, else the line left out.
+@dataclass(frozen=True)
+class Mending:
+    """What mends a fault, and of which kind the record then is where that is known."""
 
-    `kind` is that of the file's good records, None while there are none.
-    """
+    repairs: list[Fix]
+    kind: RecordKind | None = None
+
+
+LEFT_OUT = Mending([DropFaulty()])
+"""The line is left out."""
+
+
+def mending_of(piece: Piece, error: RecordInvalid, table: Table | None) -> Mending:
+    """Columns under other roles where a good guess is at hand, else the line left out."""
     if table is not None:
-        return _of_header(table) if error.error_code == UNKNOWN_COLUMNS else [DropFaulty()]
+        return _of_header(table) if error.error_code == UNKNOWN_COLUMNS else LEFT_OUT
     data = _data(piece)
     roles = guess(list(data), table=False) if data else None
     if data is None or roles is None or len(roles) > MOST_ROLES:
-        return [DropFaulty()]
+        return LEFT_OUT
     try:
         record = record_of(renamed(data, roles), piece.line)
     except (RecordInvalid, ValueError):
-        return [DropFaulty()]
-    return [SetColumns(roles=roles)] if kind in (None, record.kind) else [DropFaulty()]
+        return LEFT_OUT
+    return Mending([SetColumns(roles=roles)], record.kind)
 
 
-def _of_header(table: Table) -> list[Fix]:
+def _of_header(table: Table) -> Mending:
     roles = guess(table.columns, table=True)
-    return [SetColumns(roles=roles)] if roles is not None and len(roles) <= MOST_ROLES else []
+    return Mending([SetColumns(roles=roles)] if roles is not None and len(roles) <= MOST_ROLES else [])
 
 
 def _values(piece: Piece, table: Table | None) -> dict[str, Any]:

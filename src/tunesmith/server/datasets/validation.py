@@ -21,10 +21,9 @@ from tunesmith.schemas.datasets import (
     LineFault,
 )
 from tunesmith.schemas.errors import RecordInvalid
-from tunesmith.schemas.fixes import DropFaulty
 from tunesmith.schemas.records import Record, RecordKind
 from tunesmith.server.datasets.checkup import RecordCheckup
-from tunesmith.server.datasets.roles import ColumnSampler, repairs_of_fault
+from tunesmith.server.datasets.roles import LEFT_OUT, ColumnSampler, Mending, mending_of
 from tunesmith.server.datasets.tally import Lengths
 
 KEPT_FAULTS = 100
@@ -96,6 +95,7 @@ class FileCheck:
         self._reader = FileReader(promised, compression, unpacked_limit_bytes=limit_bytes)
         self._checkup = RecordCheckup(hints=hints)
         self._columns = ColumnSampler(promised) if hints else None
+        self._mendings: list[Mending] = []
 
     def feed(self, chunk: bytes) -> None:
         """The next bytes, in chunks of any size."""
@@ -111,8 +111,7 @@ class FileCheck:
             found.roles, found.possible_roles = self._columns.roles(table), self._columns.possible()
         names = self._columns.names if self._columns is not None and found.kind is RecordKind.PAIR else []
         self._checkup.conclude(found.format, table, names)
-        if not found.n_records:
-            _keep_no_empty_file(found.faults)
+        self._mend()
         found.duplicates = self._checkup.duplicates
         found.length, found.lengths = _lengths(self._checkup.lengths, _unit(found.kind))
         found.labels, found.n_labels = self._checkup.labels, self._checkup.n_labels
@@ -142,14 +141,18 @@ class FileCheck:
         if not told and len(found.faults) < KEPT_FAULTS:
             fault = fault_of(error)
             if self._columns is not None:
-                fault.repairs = repairs_of_fault(piece, error, self._reader.table, found.kind)
+                self._mendings.append(mending_of(piece, error, self._reader.table))
             found.faults.append(fault)
 
-
-def _keep_no_empty_file(faults: list[LineFault]) -> None:
-    """Where no line is good, leaving the faulty ones out would leave nothing."""
-    for fault in faults:
-        fault.repairs = [repair for repair in fault.repairs if not isinstance(repair, DropFaulty)]
+    def _mend(self) -> None:
+        """Gives the faults what mends them, now that the kind of the good records is known: a line of another kind is
+        left out, unless no line is good and nothing would be left."""
+        found = self._findings
+        for fault, mending in zip(found.faults, self._mendings, strict=False):
+            if mending.kind is not None and found.kind not in (None, mending.kind):
+                mending = LEFT_OUT
+            if found.n_records or mending is not LEFT_OUT:
+                fault.repairs = mending.repairs
 
 
 def fault_of(error: RecordInvalid) -> LineFault:

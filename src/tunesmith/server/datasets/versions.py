@@ -139,6 +139,14 @@ async def get_version(session: AsyncSession, caller: Caller, dataset_id: str, ve
     return FoundVersion(*found)
 
 
+async def file_of(session: AsyncSession, caller: Caller, named: str) -> FileRow:
+    """The file of a version: `ds_...` is the newest of that data set, `ds_...@3` its third. Raises NotFound."""
+    dataset_id, _, version = named.partition("@")
+    if version and not (version.isascii() and version.isdigit() and len(version) < 10):
+        raise NotFound(f"{named[:100]} names no version: write ds_...@3 for the third.", param="id")
+    return (await get_version(session, caller, dataset_id, int(version) if version else None)).file
+
+
 async def add_file(session: AsyncSession, caller: Caller, dataset_id: str, file_id: str, note: str) -> FoundVersion:
     """Another file as the newest version. Raises as `create` does, and NotFound."""
     await _lock(session, caller, dataset_id)

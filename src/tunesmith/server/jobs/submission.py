@@ -10,7 +10,7 @@ from sqlalchemy import func
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tunesmith.base_models.catalog import Catalog
-from tunesmith.schemas.errors import FileNotFound, Invalid, ModelNotFound, SpecInvalid, Unsupported
+from tunesmith.schemas.errors import FileNotFound, Invalid, ModelNotFound, NotFound, SpecInvalid, Unsupported
 from tunesmith.schemas.job_defaults import usual_adaptation
 from tunesmith.schemas.jobs import JobCreate
 from tunesmith.schemas.models import BaseModelEntry
@@ -20,6 +20,7 @@ from tunesmith.server import ids
 from tunesmith.server.accounts.acting import acting_in
 from tunesmith.server.accounts.auth import Caller
 from tunesmith.server.datasets import service as datasets
+from tunesmith.server.datasets import versions
 from tunesmith.server.datasets.tables import FileRow
 from tunesmith.server.db import driver
 from tunesmith.server.events import service as events
@@ -167,12 +168,17 @@ async def _base(session: AsyncSession, catalog: Catalog, caller: Caller, name: s
 
 
 async def _file(session: AsyncSession, caller: Caller, file_id: str, param: str) -> FileRow:
+    """The file of this id, or that of a data set's version (`ds_...`, or `ds_...@3`)."""
     try:
+        if file_id.startswith("ds_"):
+            return await versions.file_of(session, caller, file_id)
         file = await datasets.get_file(session, caller, file_id)
     except FileNotFound as e:
         raise SpecInvalid(
             f"invalid {param}: {file_id}. There is no such file; POST /v1/files uploads one.", param=param
         ) from e
+    except NotFound as e:
+        raise SpecInvalid(f"invalid {param}: {file_id}. {e.message}", param=param) from e
     if file.purpose != "fine-tune":
         raise SpecInvalid(
             f"invalid {param}: {file_id} has purpose '{file.purpose}'. Upload it with purpose 'fine-tune'.",
@@ -234,8 +240,8 @@ def _row(
         parent_model=choice.parent,
         model_name=names.new_name(key, caller.project_slug, body.suffix),
         family=names.family_of(key, body.suffix),
-        training_file=body.training_file,
-        validation_file=body.validation_file,
+        training_file=training.id,
+        validation_file=validation.id if validation is not None else None,
         inputs=inputs,
         task=task.value,
         method=body.training_method.value,
