@@ -23,7 +23,7 @@ const LABELS: Record<TabId, string> = {
 /** The section to show: what the address says where it has something to show, else what suits the job's state. */
 export function useTab(job: Job | undefined): { tab: TabId; tabs: Tab[]; onTab: (tab: string) => void } {
   const [search, setSearch] = useSearchParams();
-  const checkup = useQuery({ ...checkupOptions(job?.id ?? ""), enabled: job !== undefined });
+  const checkup = useQuery({ ...checkupOptions(job?.id ?? ""), enabled: job?.started_at != null });
   const ids = job ? sections(job, Boolean(checkup.data) || checkup.isPending) : [];
   const asked = ids.find((id) => id === search.get("tab"));
   return {

@@ -5,6 +5,7 @@ import { Link } from "react-router";
 import type { Job, JobConfig } from "@/api/generated";
 import { configOptions, siblingsOptions } from "@/api/job";
 import classes from "@/features/job/config/diff.module.css";
+import { SettingName } from "@/features/job/config/setting-name";
 import { differences } from "@/features/job/config/settings";
 import { sameData } from "@/features/job/same-data";
 import { counted, relative } from "@/lib/format";
@@ -84,7 +85,7 @@ function Changes(props: { mine: JobConfig; other: JobConfig; job: Job; otherId: 
             {changed.map(({ name, here, there }) => (
               <Table.Tr key={name}>
                 <Table.Th scope="row" fw={500} className={classes.cell}>
-                  {name}
+                  <SettingName name={name} />
                 </Table.Th>
                 <Table.Td className={`${classes.cell} ${classes.here}`}>{here}</Table.Td>
                 <Table.Td className={`${classes.cell} ${classes.there}`}>{there}</Table.Td>

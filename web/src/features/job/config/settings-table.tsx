@@ -1,5 +1,6 @@
 import { Card, Table, Text } from "@mantine/core";
 import type { JobConfig } from "@/api/generated";
+import { SettingName } from "@/features/job/config/setting-name";
 import { settingsOf } from "@/features/job/config/settings";
 
 /** Each setting: what was asked, and what the run used. */
@@ -18,7 +19,7 @@ export function SettingsTable(props: { config: JobConfig }) {
           {settingsOf(props.config).map(({ name, asked, used }) => (
             <Table.Tr key={name}>
               <Table.Th scope="row" fw={500} style={{ overflowWrap: "anywhere" }}>
-                {name}
+                <SettingName name={name} />
               </Table.Th>
               <Table.Td style={{ overflowWrap: "anywhere" }}>
                 {asked ?? (

@@ -36,7 +36,7 @@ export function CostFact(props: { job: Job }) {
 }
 
 function workerTime(job: Job): string {
-  return job.cost && job.cost.worker_s > 0 ? `${duration(job.cost.worker_s)} of a worker` : "Nothing yet";
+  return job.cost && job.cost.worker_s > 0 ? `${duration(job.cost.worker_s)} of a worker's time` : "Nothing yet";
 }
 
 /** From what was used and what is left where it runs; before, from the estimate. */
@@ -51,7 +51,7 @@ function inAll(job: Job, expected: JobEstimate | undefined, free: boolean): stri
   if (!expected) return "What it will need is being worked out.";
   const { low, high } = expected.time_s;
   return free
-    ? `Expected: ${duration(low)} to ${duration(high)} of a worker.`
+    ? `Expected: ${duration(low)} to ${duration(high)} of a worker's time.`
     : `Expected: ${money(expected.cost.low)} to ${money(expected.cost.high)}.`;
 }
 

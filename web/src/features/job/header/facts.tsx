@@ -23,6 +23,11 @@ export function FineFact(props: { job: Job; onTab: (tab: string) => void }) {
   const newest = warnings.find((event) => event.level === "warn");
   return (
     <Fact question="Is it fine?" answer={healthOf(job, warnings.length)}>
+      {job.status === "running" || !newest || job.status === "failed" ? (
+        <Text size="sm" c="dimmed">
+          {quietOf(job)}
+        </Text>
+      ) : null}
       {job.status !== "failed" && newest ? (
         <Group gap={6} wrap="nowrap" align="flex-start">
           <IconAlertTriangle size={16} color="var(--mantine-color-yellow-7)" style={{ flexShrink: 0 }} aria-hidden />
@@ -30,11 +35,7 @@ export function FineFact(props: { job: Job; onTab: (tab: string) => void }) {
             {newest.message}
           </Text>
         </Group>
-      ) : (
-        <Text size="sm" c="dimmed">
-          {quietOf(job)}
-        </Text>
-      )}
+      ) : null}
       {warnings.length > 1 ? (
         <Anchor component="button" type="button" size="sm" ta="left" onClick={() => props.onTab("events")}>
           All {count(warnings.length)} warnings

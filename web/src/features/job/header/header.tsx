@@ -7,7 +7,7 @@ import { CostFact } from "@/features/job/header/cost-fact";
 import { FineFact, WhenFact } from "@/features/job/header/facts";
 import { FailureCard } from "@/features/job/header/failure-card";
 import { NextFact } from "@/features/job/header/next-fact";
-import { doingNow, jobName } from "@/lib/job-words";
+import { jobName } from "@/lib/job-words";
 import { Ago } from "@/ui/ago";
 import { CopyText } from "@/ui/copy-text";
 import { StateBadge } from "@/ui/state-badge";
@@ -32,6 +32,7 @@ export function JobHeader(props: { job: Job; onTab: (tab: string) => void }) {
             </Title>
             <StateBadge status={job.status} />
           </Group>
+          {job.headline?.sentence ? <Text fw={600}>{job.headline.sentence}</Text> : null}
           <Text c="dimmed">{sentenceOf(job)}</Text>
           <Group gap="md">
             <CopyText text={job.id} what="the job's id" />
@@ -65,6 +66,5 @@ const DOES: Record<Job["task"], string> = {
 function sentenceOf(job: Job): string {
   const data = job.dataset ? `${job.dataset.name} (version ${job.dataset.version})` : "its training file";
   const from = job.model === job.base_model ? job.base_model : `${job.model}, itself tuned from ${job.base_model},`;
-  const now = doingNow(job);
-  return `Teaches ${from} to ${DOES[job.task]}, from ${data}.${now ? ` ${now}.` : ""}`;
+  return `Teaches ${from} to ${DOES[job.task]}, from ${data}.`;
 }

@@ -87,7 +87,7 @@ function DoneNext(props: { job: Job; onTab: (tab: string) => void }) {
   return (
     <Fact question="What next?" answer={verdict ? NEXT[verdict] : "Use the model"}>
       <Stack gap={4} align="flex-start">
-        <Anchor component="button" type="button" size="sm" onClick={() => props.onTab("use")}>
+        <Anchor component="button" type="button" size="sm" ta="left" onClick={() => props.onTab("use")}>
           Use it from code, or download it
         </Anchor>
         <Anchor component={Link} to={`/tune?clone=${job.id}`} size="sm">

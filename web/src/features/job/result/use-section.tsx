@@ -1,6 +1,7 @@
 import { Anchor, Button, Card, Group, Stack, Table, Text, Title } from "@mantine/core";
 import { IconDownload } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
+import { Link } from "react-router";
 import type { Job, ModelFile } from "@/api/generated";
 import { resultFilesOptions } from "@/api/job";
 import { Snippets } from "@/features/job/config/snippets";
@@ -20,7 +21,7 @@ export function UseSection(props: { job: Job }) {
         <Text c="dimmed" maw={720}>
           This server speaks OpenAI's protocol: point any client at it and name the model. The key is read from
           TUNESMITH_API_KEY; make one under{" "}
-          <Anchor href="/settings/keys" inherit>
+          <Anchor component={Link} to="/settings/keys" inherit>
             Settings
           </Anchor>
           .

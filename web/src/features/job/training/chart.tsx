@@ -23,7 +23,7 @@ export interface Shared {
 }
 
 const LEFT = 56;
-const RIGHT = 8;
+const RIGHT = 12;
 const TOP = 8;
 const BOTTOM = 24;
 
@@ -181,7 +181,7 @@ const Drawn = memo(function Drawn(props: {
   return (
     <g>
       <clipPath id={clip}>
-        <rect x={LEFT} y={0} width={Math.max(right - LEFT, 0)} height={props.height - BOTTOM + 4} />
+        <rect x={LEFT - 6} y={0} width={Math.max(right - LEFT + 12, 0)} height={props.height - BOTTOM + 4} />
       </clipPath>
       <g clipPath={`url(#${clip})`}>
         {base !== null ? (

@@ -16,8 +16,8 @@ export function Meters(props: { job: Job }) {
   const onGpu = used.gpu_memory_bytes != null;
   const peak = expected?.peak_memory_bytes;
   const note = peak
-    ? `${bytes(peak.low)} to ${bytes(peak.high)} were expected at most`
-    : "What was expected is worked out";
+    ? `a peak of ${bytes(peak.low)} to ${bytes(peak.high)} was expected`
+    : "what was expected is being worked out";
   const cores = used.cpu_percent / 100;
   return (
     <Stack gap={8} component="section" aria-label="What it uses now">

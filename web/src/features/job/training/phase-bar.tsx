@@ -76,27 +76,29 @@ function told(stretch: Stretch): string {
 
 function PhaseTable(props: { bar: readonly Stretch[] }) {
   return (
-    <table className="visually-hidden">
-      <caption>Phases with their times</caption>
-      <thead>
-        <tr>
-          <th scope="col">Phase</th>
-          <th scope="col">From</th>
-          <th scope="col">Took</th>
-        </tr>
-      </thead>
-      <tbody>
-        {props.bar.map((stretch) => (
-          <tr key={`${stretch.phase}-${stretch.startedAt}`}>
-            <th scope="row">{stretch.words}</th>
-            <td>{exact(stretch.startedAt)}</td>
-            <td>
-              {duration(stretch.seconds)}
-              {stretch.lasts ? " so far" : ""}
-            </td>
+    <div className="visually-hidden">
+      <table>
+        <caption>Phases with their times</caption>
+        <thead>
+          <tr>
+            <th scope="col">Phase</th>
+            <th scope="col">From</th>
+            <th scope="col">Took</th>
           </tr>
-        ))}
-      </tbody>
-    </table>
+        </thead>
+        <tbody>
+          {props.bar.map((stretch) => (
+            <tr key={`${stretch.phase}-${stretch.startedAt}`}>
+              <th scope="row">{stretch.words}</th>
+              <td>{exact(stretch.startedAt)}</td>
+              <td>
+                {duration(stretch.seconds)}
+                {stretch.lasts ? " so far" : ""}
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
   );
 }

@@ -16,7 +16,6 @@ export function TrainingSection(props: { job: Job }) {
   return (
     <Stack gap="lg">
       <PhaseBar job={job} />
-      <Meters job={job} />
       {job.started_at === null ? (
         <Note job={job} />
       ) : (
@@ -30,6 +29,7 @@ export function TrainingSection(props: { job: Job }) {
           }
         </Loaded>
       )}
+      <Meters job={job} />
     </Stack>
   );
 }
