@@ -1,7 +1,22 @@
-import { createTheme, rem } from "@mantine/core";
+import { createTheme, type MantineColorsTuple, rem } from "@mantine/core";
+
+/** From nearly white to nearly black; the eighth on white has a contrast of 4.9:1. */
+const teal: MantineColorsTuple = [
+  "#e8f7f5",
+  "#d5eeeb",
+  "#a9dcd6",
+  "#79cac1",
+  "#51baaf",
+  "#36b0a4",
+  "#1f9e92",
+  "#0f8b7f",
+  "#0b7f73",
+  "#076b61",
+];
 
 /** Grey is what was there (the base model), teal what Tunesmith made of it, everywhere. */
 export const theme = createTheme({
+  colors: { teal },
   primaryColor: "teal",
   primaryShade: { light: 8, dark: 7 },
   autoContrast: true,
