@@ -6,7 +6,7 @@ import tempfile
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -46,11 +46,8 @@ def postgres_url() -> Iterator[str]:
 @pytest.fixture
 def database_url(postgres_url: str) -> Iterator[str]:
     """A migrated database of the test's own."""
-    name = f"t{uuid4().hex}"
-    with psycopg.connect(postgres_url, autocommit=True) as c:
-        c.execute(f"CREATE DATABASE {name} TEMPLATE template_tunesmith")
-        yield _with_database(postgres_url, name)
-        c.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with fresh_database(postgres_url) as url:
+        yield url
 
 
 def _with_database(url: str, name: str) -> str:
@@ -140,12 +137,28 @@ class LiveServer:
 @pytest.fixture
 def live_server(database_url: str, tmp_path: Path) -> Iterator[LiveServer]:
     """A server on a loopback port with default settings. `base_url` has no /v1 at its end."""
+    with serving(database_url, tmp_path / "data") as server:
+        yield server
+
+
+@contextmanager
+def fresh_database(postgres_url: str) -> Iterator[str]:
+    """URL of a migrated database for the length of a block."""
+    name = f"t{uuid4().hex}"
+    with psycopg.connect(postgres_url, autocommit=True) as c:
+        c.execute(f"CREATE DATABASE {name} TEMPLATE template_tunesmith")
+        yield _with_database(postgres_url, name)
+        c.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@contextmanager
+def serving(database_url: str, data_dir: Path) -> Iterator[LiveServer]:
+    """A server behind a real socket for the length of a block."""
     import uvicorn
 
     from tunesmith.server.app import create_app
     from tunesmith.server.settings import Settings
 
-    data_dir = tmp_path / "data"
     data_dir.mkdir(parents=True, exist_ok=True)
     app = create_app(Settings(data_dir=data_dir), database_url)
     listener = socket.create_server(("127.0.0.1", 0))

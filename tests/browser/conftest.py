@@ -100,7 +100,12 @@ def _launch(playwright: Playwright) -> Browser:
     try:
         return playwright.chromium.launch(args=FLAGS)
     except PlaywrightError:
-        system = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-        if system is None:
-            pytest.fail(f"No Chromium was found. Install one: playwright install chromium, or as root: {INSTALL}")
-        return playwright.chromium.launch(executable_path=system, args=FLAGS)
+        return playwright.chromium.launch(executable_path=system_chromium(), args=FLAGS)
+
+
+def system_chromium() -> str:
+    """Path of the system's Chromium; the test fails with the command that installs one."""
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if path := shutil.which(name):
+            return path
+    pytest.fail(f"No Chromium was found. Install one: playwright install chromium, or as root: {INSTALL}")
