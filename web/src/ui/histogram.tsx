@@ -8,6 +8,12 @@ export function Histogram(props: { counts: Counts; title: string }) {
   const { counts, edges, unit } = props.counts;
   const most = Math.max(1, ...counts);
   const bins = counts.map((n, i) => ({ n, from: Math.round(edges[i] ?? 0), to: Math.round(edges[i + 1] ?? 0) }));
+  if (bins.filter((bin) => bin.n).length < 2)
+    return (
+      <Text>
+        All records have about the same length: {count(bins[0]?.from ?? 0)} {unit}.
+      </Text>
+    );
   return (
     <figure style={{ margin: 0 }}>
       <Text component="figcaption" size="xs" c="dimmed" mb={6}>

@@ -8,18 +8,12 @@ import { StepRow } from "@/features/tune/step-row";
 import { neighbour, STEPS, stepToShow } from "@/features/tune/steps";
 import { Page } from "@/ui/page";
 
-const FILES = import.meta.glob<Record<string, React.ComponentType<StepProps>>>("./*/*-step.tsx");
-
-function part(id: StepId, name: string): React.ComponentType<StepProps> {
-  return lazy(async () => ({ default: (await FILES[`./${id}/${id}-step.tsx`]?.())?.[name] ?? (() => null) }));
-}
-
 const PARTS: Record<StepId, React.ComponentType<StepProps>> = {
-  goal: part("goal", "GoalStep"),
-  examples: part("examples", "ExamplesStep"),
-  model: part("model", "ModelStep"),
-  settings: part("settings", "SettingsStep"),
-  review: part("review", "ReviewStep"),
+  goal: lazy(async () => ({ default: (await import("@/features/tune/goal/goal-step")).GoalStep })),
+  examples: lazy(async () => ({ default: (await import("@/features/tune/examples/examples-step")).ExamplesStep })),
+  model: lazy(async () => ({ default: (await import("@/features/tune/model/model-step")).ModelStep })),
+  settings: lazy(async () => ({ default: (await import("@/features/tune/settings/settings-step")).SettingsStep })),
+  review: lazy(async () => ({ default: (await import("@/features/tune/review/review-step")).ReviewStep })),
 };
 
 /** From examples to a running job in five steps; `?step=` says which, so that the browser's own back works. */

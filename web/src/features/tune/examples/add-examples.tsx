@@ -16,12 +16,16 @@ export function AddExamples(props: { goal: Goal; onAdded: (change: Partial<Draft
     defaultValue: "upload",
     getInitialValueInEffect: false,
   });
-  const { upload, start, cancel } = useUpload(props.onAdded);
+  const { upload, start, cancel, forget } = useUpload(props.onAdded);
+  const turnTo = (to: string) => {
+    forget();
+    setTab(to);
+  };
   const busy = upload.phase === "sending" || upload.phase === "reading";
   return (
     <Card>
       <Stack gap="md">
-        <Tabs value={tab} onChange={(value) => setTab(value ?? "upload")} keepMounted={false}>
+        <Tabs value={tab} onChange={(value) => turnTo(value ?? "upload")} keepMounted={false}>
           <Tabs.List mb="md">
             <Tabs.Tab value="upload" leftSection={<IconFileUpload size={16} aria-hidden />}>
               Upload a file
@@ -38,7 +42,7 @@ export function AddExamples(props: { goal: Goal; onAdded: (change: Partial<Draft
             <PickTab
               goal={props.goal}
               onPick={(dataset) => props.onAdded(fromVersion(dataset, dataset.newest))}
-              onUpload={() => setTab("upload")}
+              onUpload={() => turnTo("upload")}
             />
           </Tabs.Panel>
           <Tabs.Panel value="paste">

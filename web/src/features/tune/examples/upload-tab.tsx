@@ -1,7 +1,7 @@
 import { Alert, Button, Card, Group, Progress, Skeleton, Stack, Text } from "@mantine/core";
 import { IconAlertTriangle } from "@tabler/icons-react";
 import { lazy, Suspense } from "react";
-import { messageOf } from "@/api/error";
+import { ApiError, messageOf } from "@/api/error";
 import type { Upload } from "@/features/tune/examples/use-upload";
 import { bytes, percent } from "@/lib/format";
 
@@ -48,9 +48,11 @@ export function UploadState(props: { upload: Upload; onCancel: () => void }) {
         >
           <Stack gap="sm" align="flex-start">
             <Text style={{ overflowWrap: "anywhere" }}>{messageOf(upload.error)}</Text>
-            <Button variant="default" onClick={upload.again}>
-              Send it again
-            </Button>
+            {upload.error instanceof ApiError && upload.error.away ? (
+              <Button variant="default" onClick={upload.again}>
+                Send it again
+              </Button>
+            ) : null}
           </Stack>
         </Alert>
       );

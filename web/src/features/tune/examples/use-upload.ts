@@ -38,7 +38,12 @@ export function useUpload(onDone: (change: Partial<Draft>) => void) {
     }
   }
 
-  return { upload, start: (file: File) => void start(file), cancel: () => running.current?.abort() };
+  /** Puts an error away that was read. */
+  function forget(): void {
+    setUpload((now) => (now.phase === "failed" ? { phase: "idle" } : now));
+  }
+
+  return { upload, start: (file: File) => void start(file), cancel: () => running.current?.abort(), forget };
 }
 
 /** Once all is sent, the server still checks the last records. */
