@@ -29,7 +29,10 @@ TTL_S, START_S, DRAIN_S, DEATHS = 60.0, 20.0, 60.0, 3
 BACK_OFF = 10
 """Times the usual pauses, without their jitter: far enough from zero that the real clock cannot matter."""
 TERMINAL = {"succeeded", "failed", "cancelled"}
-TABLES = "jobs, attempts, job_events, job_logs, model_versions, model_families, checkpoints, uploads, clockwork, files, dataset_versions"
+TABLES = (
+    "jobs, attempts, job_events, job_logs, model_versions, model_families, checkpoints, uploads, clockwork, files, "
+    "dataset_versions"
+)
 
 
 @dataclass

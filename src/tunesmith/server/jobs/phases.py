@@ -1,5 +1,6 @@
 """The record of a job's phases: written along with what changes them, read as a timeline without gaps."""
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, LiteralString
@@ -42,7 +43,7 @@ class _Turn:
 
 def spans(job: JobRow, noted_phases: Sequence[Sequence[Any]], attempts: Sequence[AttemptRow]) -> list[TimelineSpan]:
     """Spans that meet end to end: phases as noted, claims and their ends from the attempts."""
-    ends_at = job.finished_at.timestamp() if job.finished_at is not None else None
+    ends_at = _seconds(job.finished_at) if job.finished_at is not None else None
     workers = {attempt.epoch: attempt.worker_id for attempt in attempts}
     turns = _turns(job, noted_phases, attempts)
     if ends_at is not None:
@@ -62,13 +63,18 @@ def spans(job: JobRow, noted_phases: Sequence[Sequence[Any]], attempts: Sequence
 def _turns(job: JobRow, noted_phases: Sequence[Sequence[Any]], attempts: Sequence[AttemptRow]) -> list[_Turn]:
     """Every turn in the order of time; of one moment the last one counts."""
     waits = {JobStatus.QUEUED.value, JobStatus.PAUSED.value}
-    turns = [_Turn(job.created_at.timestamp(), JobStatus.VALIDATING_FILES.value)]
+    turns = [_Turn(_seconds(job.created_at), JobStatus.VALIDATING_FILES.value)]
     for attempt in attempts:
-        turns.append(_Turn(attempt.claimed_at.timestamp(), STARTING, attempt.epoch))
+        turns.append(_Turn(_seconds(attempt.claimed_at), STARTING, attempt.epoch))
         if attempt.ended_at is not None:
-            turns.append(_Turn(attempt.ended_at.timestamp(), JobStatus.QUEUED.value))
+            turns.append(_Turn(_seconds(attempt.ended_at), JobStatus.QUEUED.value))
     for phase, at, epoch in noted_phases:
         turns.append(_Turn(float(at), str(phase), None if phase in waits else int(epoch)))
     if not noted_phases and job.queued_at is not None:  # made before phases were noted
-        turns.append(_Turn(job.queued_at.timestamp(), JobStatus.QUEUED.value))
-    return sorted(turns, key=lambda turn: round(turn.at, 3))
+        turns.append(_Turn(_seconds(job.queued_at), JobStatus.QUEUED.value))
+    return sorted(turns, key=lambda turn: turn.at)
+
+
+def _seconds(at: dt.datetime) -> float:
+    """To the millisecond, as phases are noted."""
+    return round(at.timestamp(), 3)
