@@ -15,7 +15,8 @@ export function exampleList() {
 export function startExample(client: QueryClient) {
   return {
     mutationFn: (id: string) => body(api.POST("/v1/examples/{example_id}", { params: { path: { example_id: id } } })),
-    onSuccess: () =>
-      Promise.all([jobKeys.all, ["datasets"], ["files"]].map((queryKey) => client.invalidateQueries({ queryKey }))),
+    onSuccess: () => {
+      for (const queryKey of [jobKeys.all, ["datasets"], ["files"]]) void client.invalidateQueries({ queryKey });
+    },
   };
 }

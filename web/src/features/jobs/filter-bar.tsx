@@ -1,7 +1,7 @@
 import { Autocomplete, Button, CloseButton, Group, MultiSelect, Select, Stack, TextInput } from "@mantine/core";
 import { useDebouncedCallback, useDisclosure } from "@mantine/hooks";
 import { IconFilter, IconSearch } from "@tabler/icons-react";
-import { type ReactNode, useEffect, useState } from "react";
+import { type ReactNode, useEffect, useRef, useState } from "react";
 import type { JobCounts, Task } from "@/api/generated";
 import { type Filters, STATUSES, TASK_WORDS, TASKS } from "@/features/jobs/filters";
 import { count } from "@/lib/format";
@@ -100,16 +100,27 @@ function withCount(label: string, n: number | undefined): string {
 /** What is typed, told once the typing rests; another address (back, a view) changes it from outside. */
 function useTyped(value: string, onRest: (value: string) => void): [string, (value: string, now?: boolean) => void] {
   const [typed, setTyped] = useState(value);
-  useEffect(() => setTyped(value), [value]);
-  const rested = useDebouncedCallback(onRest, TYPING_MS);
-  return [
-    typed,
-    (next, now = false) => {
-      setTyped(next);
-      if (now) onRest(next);
-      else rested(next);
-    },
-  ];
+  const told = useRef(value);
+  const rested = useDebouncedCallback((next: string) => tell(next), TYPING_MS);
+  useEffect(() => {
+    if (value === told.current) return; // Its own echo: what was typed since then stays.
+    told.current = value;
+    rested.cancel();
+    setTyped(value);
+  }, [value, rested]);
+
+  function tell(next: string): void {
+    told.current = next.trim();
+    onRest(next);
+  }
+
+  function type(next: string, now = false): void {
+    setTyped(next);
+    rested.cancel();
+    if (now) tell(next);
+    else rested(next);
+  }
+  return [typed, type];
 }
 
 function Search({ filters, onChange }: Props) {

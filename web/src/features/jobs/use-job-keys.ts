@@ -45,7 +45,8 @@ function actionOf(key: string, actions: KeyActions, target: EventTarget | null):
 }
 
 function busy(target: EventTarget | null): boolean {
-  if (document.querySelector('[role="dialog"], [role="menu"], [role="listbox"]:not([hidden])')) return true;
+  const open = document.querySelectorAll('[role="dialog"], [role="menu"], [role="listbox"]');
+  if ([...open].some((part) => part.getClientRects().length > 0)) return true;
   return (
     target instanceof HTMLElement && target.matches("input:not([type=checkbox]), textarea, select, [contenteditable]")
   );
