@@ -5,24 +5,22 @@ import io
 import json
 from pathlib import Path
 
-import pytest
-from playwright.sync_api import Page, expect
-
+from playwright.sync_api import Locator, Page, expect
 from tests.browser.conftest import Signed
 
 AXE = Path(__file__).parents[2] / "web/node_modules/axe-core/axe.min.js"
 ATTACK = "<img src=x onerror=alert(1)>"
 
 
-def test_a_table_of_unknown_columns_becomes_examples_without_duplicates_and_the_way_back_is_kept(
+def test_a_table_of_unknown_columns_becomes_examples_and_each_repair_can_be_undone(
     window: Signed,
 ) -> None:
     page = window.page
     begin(window, "Answer in my style")
     upload(page, "support tickets.csv", table_of_tickets())
     expect(page.get_by_role("heading", name="Say what the columns are")).to_be_visible()
-    expect(page.get_by_label("What the column Customer question is")).to_have_value("Instruction: what is asked")
-    expect(page.get_by_label("What the column ticket is")).to_have_value("Not used")
+    expect(role_of(page, "Customer question")).to_have_value("Instruction: what is asked")
+    expect(role_of(page, "ticket")).to_have_value("Not used")
     page.get_by_role("button", name="Use these columns").click()
     expect(page.get_by_text("27 questions with their answers")).to_be_visible()
 
@@ -33,6 +31,10 @@ def test_a_table_of_unknown_columns_becomes_examples_without_duplicates_and_the_
     expect(page.get_by_role("button", name="Drop the duplicates")).to_have_count(0)
 
     page.reload()
+    expect(page.get_by_text("24 questions with their answers")).to_be_visible()
+    window.open(f"/tune?dataset={the_dataset(window)}")
+    page.get_by_text("Answer in my style", exact=True).click()
+    page.get_by_role("button", name="Add examples").click()
     expect(page.get_by_text("24 questions with their answers")).to_be_visible()
     page.get_by_role("button", name="Undo, use version 2").click()
     expect(page.get_by_text("27 questions with their answers")).to_be_visible()
@@ -52,7 +54,7 @@ def test_markup_in_a_cell_a_name_and_an_error_shows_as_text(window: Signed) -> N
     assert asked == []
 
 
-def test_a_wrong_file_is_refused_with_the_reason_and_the_way_on_stays_shut(window: Signed) -> None:
+def test_a_wrong_file_is_refused_with_the_reason_and_lines_that_cannot_be_read_are_left_out(window: Signed) -> None:
     page = window.page
     begin(window, "Answer in my style")
     upload(page, "book.csv", b"PK\x03\x04 not a table")
@@ -62,10 +64,6 @@ def test_a_wrong_file_is_refused_with_the_reason_and_the_way_on_stays_shut(windo
     expect(page.get_by_text("Add your examples to go on.")).to_be_visible()
     expect(page.get_by_role("link", name="Model")).to_have_count(0)
 
-
-def test_lines_that_cannot_be_read_are_named_and_left_out_by_a_click(window: Signed) -> None:
-    page = window.page
-    begin(window, "Answer in my style")
     good = [chat(f"question {i}", f"answer number {i}") for i in range(20)]
     upload(page, "chats.jsonl", "\n".join([*good, '{"messages": []}', "{broken"]).encode())
     expect(page.get_by_text("2 lines cannot be read", exact=True)).to_be_visible()
@@ -76,25 +74,19 @@ def test_lines_that_cannot_be_read_are_named_and_left_out_by_a_click(window: Sig
     expect(page.get_by_role("button", name="Choose a model")).to_be_visible()
 
 
-def test_examples_of_another_kind_offer_the_goal_that_they_fit(window: Signed) -> None:
-    page = window.page
-    begin(window, "Answer in my style")
-    upload(page, "labels.csv", as_csv([("text", "label"), *((f"text {i}", "ab"[i % 2]) for i in range(24))]))
-    expect(page.get_by_text("These examples do not fit “Answer in my style”")).to_be_visible()
-    expect(page.get_by_text("Choose examples that fit the goal to go on.")).to_be_visible()
-    page.get_by_role("button", name="Change the goal to “Sort texts into classes”").click()
-    expect(page.get_by_role("button", name="Choose a model")).to_be_visible()
-
-
-def test_pasted_text_says_what_it_was_taken_for_and_few_examples_are_told(window: Signed) -> None:
+def test_pasted_text_says_what_it_was_taken_for_and_offers_the_goal_that_it_fits(window: Signed) -> None:
     page = window.page
     begin(window, "Answer in my style")
     page.get_by_role("tab", name="Paste text").click()
-    page.get_by_label("Your examples", exact=True).fill("instruction\toutput\nWhere?\tHere.\nWhen?\tNow.")
-    expect(page.get_by_text("Taken for a table of 2 rows with the columns instruction, output")).to_be_visible()
+    page.get_by_label("Your examples", exact=True).fill("text\tlabel\nWhere?\tplace\nWhen?\ttime")
+    expect(page.get_by_text("Taken for a table of 2 rows with the columns text, label")).to_be_visible()
     page.reload()
     page.get_by_role("button", name="Use this text").click()
+    expect(page.get_by_text("These examples do not fit “Answer in my style”")).to_be_visible()
+    expect(page.get_by_text("Choose examples that fit the goal to go on.")).to_be_visible()
+    page.get_by_role("button", name="Change the goal to “Sort texts into classes”").click()
     expect(page.get_by_text("2 examples are too few to learn from")).to_be_visible()
+    expect(page.get_by_role("button", name="Choose a model")).to_be_visible()
 
 
 def test_goals_are_chosen_by_arrow_keys_and_back_leads_a_step_back(window: Signed) -> None:
@@ -115,15 +107,16 @@ def test_goals_are_chosen_by_arrow_keys_and_back_leads_a_step_back(window: Signe
     expect(heading).to_be_visible()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_steps_have_no_serious_fault_of_accessibility(window: Signed, scheme: str) -> None:
+def test_the_steps_have_no_serious_fault_of_accessibility(window: Signed) -> None:
     page = window.page
-    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     begin(window, "Design protein sequences")
     assert serious_faults(page) == []
     page.get_by_role("button", name="Go on with it").click()
     expect(page.get_by_text("24 protein sequences")).to_be_visible()
     expect(page.get_by_text("What the model will read")).to_be_visible()
+    assert serious_faults(page) == []
+    page.emulate_media(color_scheme="dark")
+    expect(page.locator("html")).to_have_attribute("data-mantine-color-scheme", "dark")
     assert serious_faults(page) == []
 
 
@@ -137,6 +130,15 @@ def begin(window: Signed, goal: str) -> None:
 
 def upload(page: Page, name: str, content: bytes) -> None:
     page.locator("input[type=file]").set_input_files({"name": name, "mimeType": "text/plain", "buffer": content})
+
+
+def role_of(page: Page, column: str) -> Locator:
+    return page.get_by_role("combobox", name=f"What the column {column} is")
+
+
+def the_dataset(window: Signed) -> str:
+    """Id of the one that is there."""
+    return window.page.request.get(f"{window.url}/v1/datasets").json()["data"][0]["id"]
 
 
 def serious_faults(page: Page) -> list[str]:

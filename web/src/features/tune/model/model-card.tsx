@@ -31,7 +31,7 @@ export function ModelCard(props: {
       <Text size="sm" className={classes.fit} c={fit.state === "unknown" ? "red" : undefined}>
         {fit.state === "asking" ? `Needs about ${bytes(base.needs_memory_bytes)} at the usual settings.` : fit.text}
       </Text>
-      <Stack gap={2} mt="auto">
+      <Stack gap={2}>
         <Text size="sm" c="dimmed">
           {tuned ? `Tuned from ${base.title}` : `${size(base.parameters)}, ${context(base)}`}
         </Text>
@@ -49,12 +49,12 @@ export function ModelCard(props: {
         {tuned ? <Text size="sm">{tuned.comparisons[0]?.sentence ?? "Not compared with its base."}</Text> : null}
       </Stack>
       {props.recommended ? (
-        <Group gap={6} wrap="nowrap" align="flex-start">
-          <Badge variant="filled" autoContrast tt="none" style={{ flexShrink: 0 }}>
+        <Stack gap={4} align="flex-start">
+          <Badge variant="filled" autoContrast tt="none">
             Recommended
           </Badge>
-          <Text size="xs">{props.recommended}</Text>
-        </Group>
+          <Text size="sm">{props.recommended}</Text>
+        </Stack>
       ) : null}
     </Radio.Card>
   );

@@ -24,10 +24,11 @@ export function Where(props: { estimate: JobEstimate | null; failed: boolean }) 
 function Found(props: { estimate: JobEstimate }) {
   const { workers, worker } = props.estimate;
   const connected = workers.some((each) => each.connected);
+  const able = workers.filter((each) => each.connected && each.fits !== "does_not_fit");
   return (
     <>
       {connected ? (
-        <Text size="sm">The first of these that is free takes it:</Text>
+        <Text size="sm">{takes(able.length)}</Text>
       ) : (
         <Text size="sm">No worker is connected now. The job is kept and waits; a worker that connects takes it.</Text>
       )}
@@ -35,6 +36,11 @@ function Found(props: { estimate: JobEstimate }) {
       {connected ? null : <HowToConnect />}
     </>
   );
+}
+
+function takes(n: number): string {
+  if (n === 0) return "No connected worker can run it as it is. It would wait for one that can.";
+  return n === 1 ? "One worker can take it, as soon as it is free." : "The first of these that is free takes it.";
 }
 
 function HowToConnect() {

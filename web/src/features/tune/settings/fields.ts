@@ -27,7 +27,7 @@ export type GroupId = "learning" | "adapter" | "data" | "task";
 export const GROUPS: { id: GroupId; title: string; fields: string[] }[] = [
   {
     id: "learning",
-    title: "How it learns",
+    title: "Learning",
     fields: [
       "n_epochs",
       "learning_rate",

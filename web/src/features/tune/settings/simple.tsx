@@ -4,7 +4,6 @@ import type { Adaptation, JobEstimate } from "@/api/generated";
 import { type Draft, taskOf } from "@/features/tune/draft";
 import { withSetting } from "@/features/tune/settings/advanced";
 import classes from "@/features/tune/settings/settings.module.css";
-import { counted } from "@/lib/format";
 import { Term } from "@/ui/term";
 
 interface Props {
@@ -83,7 +82,7 @@ function Length(props: Props) {
           aria-label="How long it trains"
           value={all.find((pace) => pace.epochs === now)?.value ?? "usual"}
           onChange={choose}
-          data={all.map((pace) => ({ value: pace.value, label: `${pace.label}: ${counted(pace.epochs, "epoch")}` }))}
+          data={all.map((pace) => ({ value: pace.value, label: `${pace.label}: ${pace.epochs}` }))}
           className={classes.wide}
         />
       ) : (
