@@ -18,7 +18,7 @@ const teal: MantineColorsTuple = [
 export const theme = createTheme({
   colors: { teal },
   primaryColor: "teal",
-  primaryShade: { light: 8, dark: 7 },
+  primaryShade: { light: 8, dark: 8 },
   autoContrast: true,
   fontFamily: '"Inter Variable", system-ui, -apple-system, "Segoe UI", sans-serif',
   fontFamilyMonospace: 'ui-monospace, "SF Mono", "Cascadia Mono", "DejaVu Sans Mono", monospace',
