@@ -51,7 +51,7 @@ export function LinkMaker(props: { title: string; lead: string; action: string; 
             w={{ base: "100%", xs: 160 }}
             {...form.getInputProps("life_s")}
           />
-          <Button type="submit" variant="default" loading={make.isPending} mt={{ base: 0, xs: 25 }}>
+          <Button type="submit" variant="default" loading={make.isPending} mt={{ base: 0, xs: 22 }}>
             {props.action}
           </Button>
         </Group>

@@ -88,7 +88,7 @@ function NewProject() {
           {...form.getInputProps("name")}
           error={form.errors.name ?? (create.error ? messageOf(create.error) : null)}
         />
-        <Button type="submit" variant="default" loading={create.isPending} mt={{ base: 0, xs: 25 }}>
+        <Button type="submit" variant="default" loading={create.isPending} mt={{ base: 0, xs: 22 }}>
           Make it
         </Button>
       </Group>

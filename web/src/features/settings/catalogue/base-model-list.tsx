@@ -41,7 +41,7 @@ function Rows(props: { entries: BaseModelEntry[] }) {
         <Table.Tbody>
           {props.entries.map((entry) => (
             <Table.Tr key={entry.key} style={{ verticalAlign: "top" }}>
-              <Table.Td maw={340}>
+              <Table.Td miw={300}>
                 <Title entry={entry} />
               </Table.Td>
               <Table.Td>{taskWords(entry.tasks)}</Table.Td>
@@ -123,7 +123,7 @@ function Licence(props: { entry: BaseModelEntry }) {
     <Group gap={6}>
       <span>{props.entry.licence}</span>
       {props.entry.gated ? (
-        <Badge color="yellow" variant="light" tt="none" autoContrast>
+        <Badge variant="default" tt="none">
           <Term means={GATED}>Gated</Term>
         </Badge>
       ) : null}

@@ -1,11 +1,17 @@
 import { ActionIcon, Box, Code, CopyButton, Tooltip } from "@mantine/core";
 import { IconCheck, IconCopy } from "@tabler/icons-react";
 
-/** Text to copy whole; long lines scroll inside it, by keyboard too. */
+/** Text to copy whole; long lines go on below. */
 export function CodeBlock(props: { text: string; what: string; label: string }) {
   return (
     <Box pos="relative">
-      <Code block tabIndex={0} role="region" aria-label={props.label} pr={44}>
+      <Code
+        block
+        role="region"
+        aria-label={props.label}
+        pr={44}
+        style={{ whiteSpace: "pre-wrap", overflowWrap: "anywhere" }}
+      >
         {props.text}
       </Code>
       <CopyButton value={props.text} timeout={1500}>

@@ -46,6 +46,9 @@ function Rows(props: Listed) {
               </Table.Td>
               <Table.Td>
                 <Code>{key.prefix}...</Code>
+                <div>
+                  <CopyText text={key.id} shown={`${key.id.slice(0, 10)}...`} what="the key's id" />
+                </div>
               </Table.Td>
               <Table.Td>
                 {rightsWords(key)}
@@ -88,7 +91,7 @@ function Cards(props: Listed) {
               ["Made", <Ago key="made" at={key.created_at} />],
               ["Last used", key.last_used_at ? <Ago key="used" at={key.last_used_at} /> : "never"],
               ["Ends", <Ends key="ends" of={key} />],
-              ["Id", <CopyText key="id" text={key.id} />],
+              ["Id", <CopyText key="id" text={key.id} what="the key's id" />],
             ]}
           />
         </Card>

@@ -14,7 +14,11 @@ export function ShownOnce(props: { created: CreatedKey; onDone: () => void }) {
   const ways = snippets(created.kind, created.key, baseUrl);
   return (
     <Stack gap="md">
-      <Alert color="yellow" icon={<IconAlertTriangle aria-hidden />} title="Copy it now: it is not shown again">
+      <Alert
+        variant="default"
+        icon={<IconAlertTriangle color="var(--mantine-color-yellow-6)" aria-hidden />}
+        title="Copy it now: it is not shown again"
+      >
         The server keeps only its hash. Whoever has it acts for {created.user} in {created.project}:{" "}
         {rightsWords(created).toLowerCase()}.
       </Alert>
