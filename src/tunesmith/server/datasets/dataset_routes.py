@@ -8,8 +8,8 @@ from tunesmith.schemas.records import RecordKind
 from tunesmith.schemas.shape import Deleted, Page, Task
 from tunesmith.schemas.versions import Dataset, DatasetCreate, DatasetUpdate, DatasetVersion, VersionCreate
 from tunesmith.server.accounts.auth import SessionDep, UserCaller, WaitingUserCaller
-from tunesmith.server.datasets import fixing, shapes, versions
-from tunesmith.server.datasets.versions import Wanted
+from tunesmith.server.datasets import dataset_queries, fixing, shapes, versions
+from tunesmith.server.datasets.dataset_queries import Wanted
 from tunesmith.server.db import Database
 from tunesmith.server.storage import uses
 
@@ -39,7 +39,7 @@ async def list_datasets(
     """The project's data sets, the last changed first. `search` looks into names and descriptions; `kind` is what the
     records of the newest version are, `task` what they can train."""
     wanted = Wanted((search or "").replace("\x00", "").strip() or None, kind, task)
-    found, has_more = await versions.page(session, caller, wanted, after=after, limit=limit)
+    found, has_more = await dataset_queries.page(session, caller, wanted, after=after, limit=limit)
     data = [shapes.dataset(each) for each in found]
     return Page(
         data=data, first_id=data[0].id if data else None, last_id=data[-1].id if data else None, has_more=has_more
@@ -49,7 +49,7 @@ async def list_datasets(
 @router.get("/{dataset_id}")
 async def retrieve_dataset(dataset_id: str, caller: UserCaller, session: SessionDep) -> Dataset:
     """The data set with its newest version."""
-    return shapes.dataset(await versions.get(session, caller, dataset_id))
+    return shapes.dataset(await dataset_queries.get(session, caller, dataset_id))
 
 
 @router.post("/{dataset_id}")
@@ -78,7 +78,7 @@ async def list_versions(
 ) -> Page[DatasetVersion]:
     """Versions, the newest first; `after` is the number of the last one of the page before. Report and records of a
     version are those of its file: GET /v1/files/{id}/report and /records."""
-    found, has_more = await versions.version_page(session, caller, dataset_id, after=after, limit=limit)
+    found, has_more = await dataset_queries.version_page(session, caller, dataset_id, after=after, limit=limit)
     data = [shapes.version(each) for each in found]
     return Page(
         data=data,
@@ -91,7 +91,7 @@ async def list_versions(
 @router.get("/{dataset_id}/versions/{version}")
 async def retrieve_version(dataset_id: str, version: Number, caller: UserCaller, session: SessionDep) -> DatasetVersion:
     """One version."""
-    return shapes.version(await versions.get_version(session, caller, dataset_id, version))
+    return shapes.version(await dataset_queries.get_version(session, caller, dataset_id, version))
 
 
 @router.post("/{dataset_id}/versions")

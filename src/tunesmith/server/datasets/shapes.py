@@ -4,8 +4,8 @@ from tunesmith.schemas.datasets import FileObject
 from tunesmith.schemas.records import RecordKind
 from tunesmith.schemas.versions import Dataset, DatasetVersion
 from tunesmith.server.clock import epoch_s
+from tunesmith.server.datasets.dataset_queries import FoundDataset, FoundVersion
 from tunesmith.server.datasets.tables import FileRow
-from tunesmith.server.datasets.versions import FoundDataset, FoundVersion
 
 
 def file_object(row: FileRow) -> FileObject:

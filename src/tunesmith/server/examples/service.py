@@ -16,11 +16,11 @@ from tunesmith.schemas.errors import NotFound, Unavailable
 from tunesmith.schemas.jobs import JobCreate
 from tunesmith.schemas.versions import DatasetCreate, StartedExample
 from tunesmith.server.accounts.auth import Caller
+from tunesmith.server.datasets import dataset_queries, shapes, versions
 from tunesmith.server.datasets import service as datasets
-from tunesmith.server.datasets import shapes, versions
+from tunesmith.server.datasets.dataset_queries import FoundDataset
 from tunesmith.server.datasets.receive import Received, receive_content
 from tunesmith.server.datasets.tables import DatasetRow, DatasetVersionRow, FileRow
-from tunesmith.server.datasets.versions import FoundDataset
 from tunesmith.server.db import Database
 from tunesmith.server.jobs.submission import Shelves, submit
 from tunesmith.server.storage import uses
@@ -122,9 +122,9 @@ async def _dataset(
     )
     found = (await session.execute(query)).first()
     if found is not None:
-        return await versions.get(session, caller, found[0]), found[1]
+        return await dataset_queries.get(session, caller, found[0]), found[1]
     file = await datasets.create_file(session, blobs, caller, received)
-    name = await versions.free_name(session, caller.project_id, run.dataset)
+    name = await dataset_queries.free_name(session, caller.project_id, run.dataset)
     body = DatasetCreate(name=name, file_id=file.id, description=f"{run.description} {run.licence}.")
     return await versions.create(session, caller, body), file.id
 

@@ -19,8 +19,8 @@ from tunesmith.schemas.shape import Adaptation, Task, TrainingMethod
 from tunesmith.server import ids
 from tunesmith.server.accounts.acting import acting_in
 from tunesmith.server.accounts.auth import Caller
+from tunesmith.server.datasets import dataset_queries
 from tunesmith.server.datasets import service as datasets
-from tunesmith.server.datasets import versions
 from tunesmith.server.datasets.tables import FileRow
 from tunesmith.server.db import driver
 from tunesmith.server.events import service as events
@@ -171,7 +171,7 @@ async def _file(session: AsyncSession, caller: Caller, file_id: str, param: str)
     """The file of this id, or that of a data set's version (`ds_...`, or `ds_...@3`)."""
     try:
         if file_id.startswith("ds_"):
-            return await versions.file_of(session, caller, file_id)
+            return await dataset_queries.file_of(session, caller, file_id)
         file = await datasets.get_file(session, caller, file_id)
     except FileNotFound as e:
         raise SpecInvalid(
