@@ -18,14 +18,7 @@ export function FailureCard(props: { job: Job; error: JobError; onTab: (tab: str
   const { job, error } = props;
   const help = failureHelp(error.code);
   return (
-    <Alert
-      color="red"
-      variant="light"
-      icon={<IconAlertTriangle aria-hidden />}
-      title={help.cause}
-      role="region"
-      aria-label="Why it failed"
-    >
+    <Alert color="red" variant="light" icon={<IconAlertTriangle aria-hidden />} title={help.cause} role="region">
       <Stack gap="sm">
         <Text>{help.fix}</Text>
         <Group gap="sm">

@@ -4,7 +4,7 @@ import { Link } from "react-router";
 import type { Job } from "@/api/generated";
 import { resultOptions, useJobAction } from "@/api/job";
 import { Fact } from "@/features/job/header/fact";
-import { cloneQuery, failureHelp } from "@/features/job/header/failure-help";
+import { cloneQuery } from "@/features/job/header/failure-help";
 import { verdictOf } from "@/features/job/result/verdict";
 
 /** What next: of a waiting job why it waits and what to do, of a finished one its verdict and where it goes on. */
@@ -40,9 +40,14 @@ export function NextFact(props: { job: Job; onTab: (tab: string) => void }) {
     case "failed":
       return (
         <Fact question="What next?" answer="Mend the cause, start again">
-          <Text size="sm" c="dimmed">
-            {failureHelp(job.error?.code ?? "").fix}
-          </Text>
+          <Stack gap={4} align="flex-start">
+            <Anchor component="button" type="button" size="sm" ta="left" onClick={() => onTab("logs")}>
+              What the run wrote
+            </Anchor>
+            <Anchor component={Link} to={cloneQuery(job, "again")} size="sm">
+              The same again, unchanged
+            </Anchor>
+          </Stack>
         </Fact>
       );
     case "cancelled":

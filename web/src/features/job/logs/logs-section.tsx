@@ -1,10 +1,9 @@
-import { Alert, Button, Checkbox, Group, Stack, Text, TextInput } from "@mantine/core";
+import { Button, Checkbox, Group, Stack, Text, TextInput } from "@mantine/core";
 import { useClipboard, useDebouncedValue } from "@mantine/hooks";
 import { IconCopy, IconDownload, IconSearch } from "@tabler/icons-react";
 import { useState } from "react";
 import type { Job } from "@/api/generated";
 import { isLive } from "@/api/job";
-import { failureHelp } from "@/features/job/header/failure-help";
 import type { LogKind, LogLine } from "@/features/job/logs/log-lines";
 import { LogList } from "@/features/job/logs/log-list";
 import { useLog } from "@/features/job/logs/use-log";
@@ -29,11 +28,6 @@ export function LogsSection(props: { job: Job }) {
   const clipboard = useClipboard({ timeout: 1500 });
   return (
     <Stack gap="sm">
-      {job.error ? (
-        <Alert color="red" variant="light" title={failureHelp(job.error.code).cause}>
-          {failureHelp(job.error.code).fix}
-        </Alert>
-      ) : null}
       <Group gap="md" align="center">
         <TextInput
           aria-label="Search the log"

@@ -21,7 +21,7 @@ export function UseSection(props: { job: Job }) {
         <Text c="dimmed" maw={720}>
           This server speaks OpenAI's protocol: point any client at it and name the model. The key is read from
           TUNESMITH_API_KEY; make one under{" "}
-          <Anchor component={Link} to="/settings/keys" inherit>
+          <Anchor component={Link} to="/settings/keys" underline="always" inherit>
             Settings
           </Anchor>
           .
