@@ -19,6 +19,8 @@ import { Bars } from "@/ui/bars";
 import { ErrorState } from "@/ui/error-state";
 import { Histogram } from "@/ui/histogram";
 
+const AWAY = "The server does not answer, so nothing was changed. Press the button again once it is back.";
+
 interface FoundProps {
   draft: Draft;
   goal: Goal;
@@ -75,7 +77,7 @@ function Look(props: FoundProps & { report: Report }) {
       {readable ? <Sentence text={foundSentence(report)} focus={props.focus} /> : null}
       {fixing.error ? (
         <Alert color="red" role="alert" title="The new version could not be made">
-          {messageOf(fixing.error)}
+          {fixing.error instanceof ApiError && fixing.error.away ? AWAY : messageOf(fixing.error)}
         </Alert>
       ) : null}
       <Fit report={report} goal={goal} set={set} apply={fixing.apply} busy={fixing.busy} />
