@@ -43,10 +43,10 @@ def _mapping(path: Path) -> dict[str, Any]:
 
 
 def _first(error: Any) -> str:
-    """The first fault as a sentence: which key, and what to do."""
+    """One fault as a sentence: which key, and what to do. A mistyped key is told before the one that it left out."""
     from tunesmith.schemas.jobs import JobCreate
 
-    fault = error.errors(include_url=False)[0]
+    fault = min(error.errors(include_url=False), key=lambda each: each["type"] != "extra_forbidden")
     key = ".".join(str(part) for part in fault["loc"])
     if fault["type"] == "extra_forbidden":
         known = ", ".join(JobCreate.model_fields)

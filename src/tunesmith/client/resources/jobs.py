@@ -139,9 +139,20 @@ class Jobs(Resource[S]):
 
         `search` is a part of the name, suffix, base, id or model's name. `sparkline` adds up to 24 training losses.
         """
-        include = "sparkline" if sparkline else None
-        kept = {"status": status, "task": task, "project": project, "owner": owner, "search": search}
-        return get(JOBS, Page[Job], limit=limit, after=after, sort=sort, order=order, include=include, **kept)
+        return get(
+            JOBS,
+            Page[Job],
+            limit=limit,
+            after=after,
+            status=status,
+            task=task,
+            project=project,
+            owner=owner,
+            search=search,
+            sort=sort,
+            order=order,
+            include="sparkline" if sparkline else None,
+        )
 
     @endpoint
     def counts(

@@ -6,7 +6,7 @@ from tunesmith.schemas.errors import Forbidden
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _CALLS_OF_MODELS = ("/v1/chat", "/v1/completions", "/v1/embeddings", "/v1/classify", "/v1/generate")
 _MANAGED = ("/v1/keys", "/v1/projects", "/v1/sign_in_links")
-_ANSWERS_ONLY = ("/v1/fine_tuning/estimate",)
+_ANSWERS_ONLY = ("/v1/fine_tuning/estimate", "/v1/fine_tuning/script")
 """POSTs that change nothing: their body is a question."""
 _OWN = ("/v1/session",)
 """Who am I, and signing out: no scope is asked for."""

@@ -60,7 +60,7 @@ Told = TypeVar(
     openapi_extra=documented(ClaimRequest),
 )
 async def claim(request: Request, key: Annotated[str, Depends(worker_key_inside)]) -> Response:
-    """Leases the oldest queued job that this worker can run, waiting up to `wait_s` for one.
+    """Leases the next queued job that this worker can run, by priority and then age, waiting up to `wait_s` for one.
 
     The lease ends unless the first report comes within 20 s. The same `claim_id` again answers the same lease.
     """
