@@ -1,4 +1,4 @@
-"""`python -m bench.seed_jobs DATA_DIR [-n 300]`: fills the database of a stopped server with made-up jobs of all states.
+"""`python -m bench.seed_jobs DATA_DIR [-n 300]`: made-up jobs of all states, into the database of a stopped server.
 
 Material for looking at the page and for measuring it with many jobs: the figures are drawn, nothing was trained.
 """
@@ -48,7 +48,7 @@ ERRORS = (
 
 def seed(url: str, n: int, *, seed: int = 7, points: int = POINTS) -> None:
     """Adds `n` jobs to the migrated database at `url`, which a server has started on before, newest now."""
-    chance = random.Random(seed)  # noqa: S311 -- figures for looking at
+    chance = random.Random(seed)
     with psycopg.connect(url) as connection:
         owner = connection.execute("SELECT id, project_id FROM users WHERE name = 'admin'").fetchone()
         if owner is None:
@@ -188,7 +188,7 @@ def _attempt(run: Run) -> dict[str, Any]:
     outcomes = {JobStatus.SUCCEEDED: "succeeded", JobStatus.FAILED: "failed", JobStatus.CANCELLED: "cancelled"}
     running = run.status is JobStatus.RUNNING
     return {
-        "job_id": run.id, "epoch": 1, "claim_id": UUID(int=random.getrandbits(128)), "worker_id": "worker-1",  # noqa: S311
+        "job_id": run.id, "epoch": 1, "claim_id": UUID(int=random.getrandbits(128)), "worker_id": "worker-1",
         "session_id": "made-up", "phase": "started" if running else "ended",
         "outcome": None if running else outcomes.get(run.status, "paused"), "claimed_at": run.started_at,
         "started_at": run.started_at, "ended_at": None if running else run.created_at + run.waited + run.length,

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 import httpx
 import psycopg
 import pytest
-from playwright.sync_api import Browser, Locator, expect
-
 from bench.seed_jobs import seed
+from playwright.sync_api import Browser, Locator, expect
 from tests.browser.conftest import Signed, open_window
+from tests.conftest import LiveServer
 
 JOBS = 160
 """More than a page of the list holds."""
@@ -25,10 +25,15 @@ def jobs(window: Signed, database_url: str) -> Signed:
 
 
 @pytest.fixture
-def phone(built_page: None, chromium: Browser, live_server, database_url: str) -> Iterator[Signed]:
+def phone(built_page: None, chromium: Browser, live_server: LiveServer, database_url: str) -> Iterator[Signed]:
     seed(database_url, 30, points=6)
-    options = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
-    opened = open_window(chromium, live_server.base_url, live_server.admin_key, **options)
+    opened = open_window(
+        chromium,
+        live_server.base_url,
+        live_server.admin_key,
+        viewport={"width": 390, "height": 844},
+        has_touch=True,
+    )
     yield opened
     opened.page.context.close()
     assert opened.faults == []
@@ -106,7 +111,7 @@ def test_several_jobs_are_cancelled_at_once_and_stay_in_their_places(jobs: Signe
     assert stored == [("cancelled",), ("cancelled",)]
 
 
-def test_a_waiting_job_is_given_priority_by_its_menu(jobs: Signed, database_url: str, live_server) -> None:
+def test_a_waiting_job_is_given_priority_by_its_menu(jobs: Signed, database_url: str, live_server: LiveServer) -> None:
     job_id = named(jobs, database_url, "urgent-one", "queued")
     page = jobs.page
     page.get_by_role("button", name="Actions for urgent-one").click()

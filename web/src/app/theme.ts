@@ -47,6 +47,7 @@ export const theme = createTheme({
     },
     Card: { defaultProps: { withBorder: true, padding: "md" } },
     Button: { defaultProps: { size: "sm" } },
+    Notification: { defaultProps: { closeButtonProps: { "aria-label": "Put it away" } } },
     Table: { defaultProps: { verticalSpacing: "xs" } },
   },
 });

@@ -38,6 +38,7 @@ export function StateBadge(props: { status: JobStatus }) {
       color={color}
       autoContrast
       className={props.status === "running" ? classes.running : classes.still}
+      data-waits={color === "yellow" || undefined}
       leftSection={<StateIcon size={12} aria-hidden />}
       tt="none"
       fw={600}

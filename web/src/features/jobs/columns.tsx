@@ -4,8 +4,9 @@ import { Link } from "react-router";
 import type { Job, Priority } from "@/api/generated";
 import { COLUMNS, type ColumnId } from "@/features/jobs/column-names";
 import { type SortField, TASK_WORDS } from "@/features/jobs/filters";
-import { duration } from "@/lib/format";
+import { duration, exact } from "@/lib/format";
 import { doingNow, jobName } from "@/lib/job-words";
+import { useNow } from "@/lib/use-now";
 import { Ago } from "@/ui/ago";
 import { Headline } from "@/ui/headline";
 import { JobProgress } from "@/ui/job-progress";
@@ -27,7 +28,7 @@ const PRIORITY_WORDS: Record<Priority, string> = { low: "Low", normal: "Normal",
 
 const FACTS: Record<ColumnId, Omit<Column, "id" | "label">> = {
   state: { width: 124, sort: "status", fact: state },
-  name: { width: 152, sort: "name", fact: name },
+  name: { width: 156, sort: "name", fact: name },
   model: { width: 148, fact: model },
   dataset: { width: 96, fact: dataset },
   progress: { width: 132, fact: (job) => <JobProgress job={job} /> },
@@ -42,7 +43,7 @@ const FACTS: Record<ColumnId, Omit<Column, "id" | "label">> = {
   provider: { width: 84, fact: (job) => one(job.provider) },
   project: { width: 110, fact: (job) => one(job.project) },
   owner: { width: 96, fact: (job) => one(job.owner) },
-  age: { width: 84, sort: "created_at", fact: (job) => moment(job.created_at) },
+  age: { width: 80, sort: "created_at", fact: (job) => <Age since={job.created_at} /> },
   started: { width: 84, sort: "started_at", fact: (job) => moment(job.started_at) },
   ended: { width: 84, sort: "finished_at", fact: (job) => moment(job.finished_at) },
 };
@@ -115,6 +116,15 @@ function moment(at: number | null | undefined): ReactNode {
   return (
     <Text size="sm" lh={1.3}>
       <Ago at={at} />
+    </Text>
+  );
+}
+
+function Age(props: { since: number }) {
+  const now = useNow();
+  return (
+    <Text size="sm" truncate title={exact(props.since)}>
+      {duration(now - props.since)}
     </Text>
   );
 }

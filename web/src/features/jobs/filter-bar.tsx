@@ -2,7 +2,7 @@ import { Autocomplete, Button, CloseButton, Group, MultiSelect, Select, Stack, T
 import { useDebouncedCallback, useDisclosure } from "@mantine/hooks";
 import { IconFilter, IconSearch } from "@tabler/icons-react";
 import { type ReactNode, useEffect, useRef, useState } from "react";
-import type { JobCounts, Task } from "@/api/generated";
+import type { JobCounts, JobStatus, Task } from "@/api/generated";
 import { type Filters, STATUSES, TASK_WORDS, TASKS } from "@/features/jobs/filters";
 import { count } from "@/lib/format";
 import { stateLabel } from "@/ui/state-badge";
@@ -63,7 +63,8 @@ function Choices(
         placeholder={filters.statuses.length ? undefined : "Any state"}
         w={folded ? "100%" : 216}
         clearable
-        data={STATUSES.map((value) => ({ value, label: withCount(stateLabel(value), counts?.by_status[value]) }))}
+        data={STATUSES.map((value) => ({ value, label: stateLabel(value) }))}
+        renderOption={({ option }) => withCount(option.label, counts?.by_status[option.value as JobStatus])}
         value={filters.statuses}
         onChange={(wanted) => onChange({ statuses: STATUSES.filter((status) => wanted.includes(status)) })}
       />

@@ -23,13 +23,13 @@ export function JobsSkeleton(props: { columns: Column[]; phone: boolean }) {
       <table className={classes.table} style={{ minWidth: widthOf(props.columns) }}>
         <thead>
           <tr>
-            <th scope="col" style={{ width: 36 }} />
+            <td style={{ width: 36 }} />
             {props.columns.map(({ id, label, width }) => (
               <th key={id} scope="col" style={{ width }}>
                 {label}
               </th>
             ))}
-            <th scope="col" style={{ width: 44 }} />
+            <td style={{ width: 44 }} />
           </tr>
         </thead>
         <tbody>
