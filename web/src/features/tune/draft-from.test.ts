@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { JobCreate } from "@/api/generated";
 import { jobOf, missing } from "@/features/tune/draft";
-import { cloned } from "@/features/tune/draft-from";
+import { changed, cloned } from "@/features/tune/draft-from";
 
 /** As the server answers it: with every key, most of them null or `auto`. */
 const REQUEST = {
@@ -32,6 +32,15 @@ const REQUEST = {
 const JOB = { id: "ftjob-1", task: "chat" as const, dataset: { id: "ds-1", name: "support", version: 3 } };
 
 describe("a cloned job", () => {
+  it("after a failure takes what is to be changed from the address, and begins where that stands", () => {
+    const filled = { draft: cloned(REQUEST, JOB), step: "review" as const };
+    const search = new URLSearchParams("clone=ftjob-1&batch_size=4&max_seq_len=none&n_epochs=50&step=settings");
+    const { draft, step } = changed(filled, search);
+    expect(draft.hyperparameters).toEqual({ ...filled.draft.hyperparameters, batch_size: 4 });
+    expect(step).toBe("settings");
+    expect(changed(filled, new URLSearchParams("clone=ftjob-1&step=nowhere"))).toEqual(filled);
+  });
+
   it("becomes a draft that makes the same job again", () => {
     const draft = cloned(REQUEST, JOB);
     expect(missing(draft)).toEqual([]);

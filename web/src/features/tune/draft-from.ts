@@ -7,17 +7,19 @@ import { type Draft, EMPTY, type Goal, type Setting, type StepId } from "@/featu
 import { fromReport, fromVersion } from "@/features/tune/examples/chosen";
 import { goalsFor } from "@/features/tune/examples/words";
 
+const STEP_IDS: readonly StepId[] = ["goal", "examples", "model", "settings", "review"];
+
 export interface Filled {
   draft: Draft;
   /** Where to go on; null: where the first thing is missing. */
   step: StepId | null;
 }
 
-/** A draft out of a job (`clone`), a data set (`dataset`, with `version` or its newest) or a file (`file`). Rejects with
+/** A draft out of a job (`clone`, with settings to change and the `step` to begin at), a data set (`dataset`, with `version` or its newest) or a file (`file`). Rejects with
  *  ApiError when it is not there. */
 export async function draftFrom(search: URLSearchParams): Promise<Filled> {
   const clone = search.get("clone");
-  if (clone) return ofJob(clone);
+  if (clone) return changed(await ofJob(clone), search);
   const dataset = search.get("dataset");
   const draft = dataset ? await ofDataset(dataset, search.get("version")) : await ofFile(search.get("file") ?? "");
   return { draft, step: draft.goal ? "examples" : "goal" };
@@ -34,6 +36,19 @@ async function ofJob(jobId: string): Promise<Filled> {
   const report = await queryClient.fetchQuery(fileReportQuery(request.training_file)).catch(nullIfGone);
   if (!report) return { draft, step: "examples" };
   return { draft: { ...draft, ...fromReport(report), method: draft.method }, step: "review" };
+}
+
+const CHANGEABLE = ["batch_size", "max_seq_len", "learning_rate"];
+
+/** A job that failed is begun again with what its failure asks to be changed. */
+export function changed({ draft, step }: Filled, search: URLSearchParams): Filled {
+  const settings: Record<string, Setting> = {};
+  for (const name of CHANGEABLE) {
+    const value = Number(search.get(name));
+    if (value > 0 && Number.isFinite(value)) settings[name] = value;
+  }
+  const asked = STEP_IDS.find((id) => id === search.get("step"));
+  return { draft: { ...draft, hyperparameters: { ...draft.hyperparameters, ...settings } }, step: asked ?? step };
 }
 
 /** Every choice of a job, as a draft. */

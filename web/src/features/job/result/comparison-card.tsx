@@ -2,6 +2,7 @@ import { Badge, Card, Group, Stack, Table, Text } from "@mantine/core";
 import { IconArrowDown, IconArrowUp, IconEqual } from "@tabler/icons-react";
 import type { Comparison, Estimate } from "@/api/generated";
 import { Intervals } from "@/features/job/result/intervals";
+import classes from "@/features/job/result/intervals.module.css";
 import { adviceOf, setWords } from "@/features/job/result/verdict";
 import { counted, figure } from "@/lib/format";
 import { metricWords } from "@/lib/job-words";
@@ -26,7 +27,13 @@ export function ComparisonCard(props: { comparison: Comparison }) {
           <Text component="h3" fw={600}>
             <Term means={words.means}>{words.name}</Term>
           </Text>
-          <Badge variant="light" color={look.color} tt="none" leftSection={<Arrow comparison={comparison} />}>
+          <Badge
+            variant="light"
+            className={classes.verdict}
+            color={look.color}
+            tt="none"
+            leftSection={<Arrow comparison={comparison} />}
+          >
             {look.label}
           </Badge>
         </Group>
