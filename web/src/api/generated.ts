@@ -1209,7 +1209,7 @@ export interface paths {
         };
         /**
          * Search
-         * @description What the caller may see and whose name or id holds each word of `q`, best first; without `q` the newest.
+         * @description What the caller may see and whose name or id holds each word of `q`, best first; without `q` the newest work.
          *
          *     A name that is `q` comes first, then one that begins with it, then one with a word that does. An id counts like a
          *     name, whole or without its prefix.
@@ -1333,7 +1333,7 @@ export interface paths {
         put?: never;
         /**
          * Claim
-         * @description Leases the oldest queued job that this worker can run, waiting up to `wait_s` for one.
+         * @description Leases the next queued job that this worker can run, by priority and then age, waiting up to `wait_s` for one.
          *
          *     The lease ends unless the first report comes within 20 s. The same `claim_id` again answers the same lease.
          *
