@@ -3,9 +3,10 @@
 import csv
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Dialog, Locator, Page, expect
 from tests.browser.conftest import Signed
 
 AXE = Path(__file__).parents[2] / "web/node_modules/axe-core/axe.min.js"
@@ -44,7 +45,12 @@ def test_a_table_of_unknown_columns_becomes_examples_and_each_repair_can_be_undo
 def test_markup_in_a_cell_a_name_and_an_error_shows_as_text(window: Signed) -> None:
     page = window.page
     asked: list[str] = []
-    page.on("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
+
+    def dismiss(dialog: Dialog) -> None:
+        asked.append(dialog.message)
+        dialog.dismiss()
+
+    page.on("dialog", dismiss)
     begin(window, "Sort texts into classes")
     rows = [("text", "label"), (ATTACK, ATTACK), *((f"message {i}", "plain") for i in range(12))]
     upload(page, f"{ATTACK}.csv", as_csv(rows))
@@ -156,7 +162,7 @@ def table_of_tickets() -> bytes:
     return as_csv([("Customer question", "Our reply", "ticket"), *rows, rows[3], rows[5], rows[7]])
 
 
-def as_csv(rows: list[tuple[object, ...]]) -> bytes:
+def as_csv(rows: Sequence[Sequence[object]]) -> bytes:
     text = io.StringIO()
     csv.writer(text).writerows(rows)
     return text.getvalue().encode()
