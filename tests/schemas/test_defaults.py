@@ -94,7 +94,7 @@ def test_pairs_of_answers_learned_as_plain_answers_are_pointed_at():
 
 
 def test_what_is_held_out_is_told_in_records():
-    assert why_held_out(320, 32, 0.1, own_file=False, fewest=20).startswith("32 of 320 different records (10%)")
+    assert why_held_out(320, 32, 0.1, own_file=False, fewest=20).startswith("32 of 320 different records (10 %)")
     assert "fewer than the 20" in why_held_out(12, 0, 0.1, own_file=False, fewest=20)
     assert "as you asked" in why_held_out(320, 0, 0, own_file=False, fewest=20)
     assert "40 records of the validation file" in why_held_out(320, 40, 0, own_file=True, fewest=20)

@@ -46,4 +46,4 @@ def why_held_out(n_records: int, n_held_out: int, share: float, *, own_file: boo
         return f"None of {n_records:,}, as you asked: nothing will tell whether the model got better."
     if n_records < fewest:
         return f"None: {n_records:,} different records are fewer than the {fewest} that a held-out part is taken from."
-    return f"{n_held_out:,} of {n_records:,} different records ({share:.0%}), {proof}."
+    return f"{n_held_out:,} of {n_records:,} different records ({share * 100:g} %), {proof}."

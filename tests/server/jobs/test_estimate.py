@@ -78,7 +78,7 @@ async def test_every_number_is_told_with_its_reason(remote):
     # The base reads 1,024 tokens, whatever is asked for.
     assert found["hyperparameters"]["max_seq_len"] == 1024
     assert reasons["max_seq_len"] == "1,024 tokens, all that the base can read: you asked for 5,000."
-    assert reasons["validation_split"].startswith("10 of 100 different records (10%)")
+    assert reasons["validation_split"].startswith("10 of 100 different records (10 %)")
 
 
 async def test_what_must_be_fetched_is_told_in_bytes(remote):

@@ -9,7 +9,7 @@ const inTurn = limited(AT_ONCE);
 /** What the job would need and who could run it. Asked a few at a time, kept for a minute, dropped when nobody looks:
  *  workers come and go, so it is asked again then. */
 export function estimateQuery(job: JobCreate) {
-  const asked = withoutLabels(job);
+  const asked = forFigures(job);
   return queryOptions({
     queryKey: ["estimates", asked],
     queryFn: ({ signal }) => inTurn(() => body(api.POST("/v1/fine_tuning/estimate", { body: asked, signal })), signal),
@@ -17,8 +17,8 @@ export function estimateQuery(job: JobCreate) {
   });
 }
 
-/** What a person calls the job, and where it is pushed, changes no figure. */
-function withoutLabels(job: JobCreate): JobCreate {
+/** The job without what changes no figure: what a person calls it, and where it is pushed. */
+export function forFigures(job: JobCreate): JobCreate {
   const { name, suffix, metadata, output_model, ...rest } = job;
   return { ...rest, output_weights: "adapter", priority: "normal" };
 }

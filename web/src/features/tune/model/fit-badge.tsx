@@ -18,10 +18,11 @@ export function FitBadge(props: { state: FitState }) {
     <Badge
       variant="light"
       color={color}
-      autoContrast
+      c="var(--mantine-color-text)"
       tt="none"
       fw={600}
-      leftSection={<FitIcon size={12} aria-hidden />}
+      style={{ flexShrink: 0 }}
+      leftSection={<FitIcon size={12} aria-hidden color={`var(--mantine-color-${color}-filled)`} />}
     >
       {label}
     </Badge>

@@ -103,7 +103,7 @@ function Sentence(props: { draft: Draft; told: ReturnType<typeof useEstimate> })
   const title = base?.title ?? draft.baseModel ?? "a model";
   return (
     <Card>
-      <Text size="lg" mih="4.5em" style={{ opacity: told.asking ? 0.6 : 1, overflowWrap: "anywhere" }}>
+      <Text size="lg" mih="4.5em" style={{ overflowWrap: "anywhere" }} aria-busy={told.asking}>
         {sentencesOf(draft, title, told.estimate).join(" ")}
       </Text>
     </Card>

@@ -1,4 +1,4 @@
-import { Alert, Card, Group, Progress, Skeleton, Stack, Text, Title } from "@mantine/core";
+import { Alert, Card, Group, Loader, Progress, Skeleton, Stack, Text, Title } from "@mantine/core";
 import { IconAlertTriangle } from "@tabler/icons-react";
 import type { ReactNode } from "react";
 import type { JobEstimate } from "@/api/generated";
@@ -8,7 +8,7 @@ import { WorkerFits } from "@/features/tune/settings/worker-fits";
 import { bytes, count, counted, duration, figure } from "@/lib/format";
 import { ErrorState } from "@/ui/error-state";
 
-/** Memory, time, cost and workers of the job as it is drafted now. Old figures stay, faint, until the new ones come. */
+/** Memory, time, cost and workers of the job as it is drafted now. Old figures stay until the new ones come. */
 export function EstimateRail(props: { told: Told; workers?: boolean }) {
   const { estimate, asking, error } = props.told;
   return (
@@ -16,9 +16,10 @@ export function EstimateRail(props: { told: Told; workers?: boolean }) {
       <Stack gap="md">
         <Group justify="space-between" gap="xs" wrap="nowrap">
           <Title order={3}>What it will take</Title>
-          <Text size="xs" c="dimmed" role="status">
+          <Group gap={6} wrap="nowrap" role="status" fz="xs" c="dimmed">
+            {asking ? <Loader size={12} color="gray" aria-hidden /> : null}
             {asking ? "Calculating" : error ? "Not told" : ""}
-          </Text>
+          </Group>
         </Group>
         {error && !asking ? (
           estimate ? (
@@ -32,7 +33,7 @@ export function EstimateRail(props: { told: Told; workers?: boolean }) {
           )
         ) : null}
         {estimate ? (
-          <Figures estimate={estimate} faint={asking || !!error} workers={props.workers ?? true} />
+          <Figures estimate={estimate} old={asking || !!error} workers={props.workers ?? true} />
         ) : error ? null : (
           <Skeleton h={260} />
         )}
@@ -41,10 +42,10 @@ export function EstimateRail(props: { told: Told; workers?: boolean }) {
   );
 }
 
-function Figures(props: { estimate: JobEstimate; faint: boolean; workers: boolean }) {
+function Figures(props: { estimate: JobEstimate; old: boolean; workers: boolean }) {
   const { estimate } = props;
   return (
-    <Stack gap="md" style={{ opacity: props.faint ? 0.55 : 1 }} aria-busy={props.faint}>
+    <Stack gap="md" aria-busy={props.old}>
       <Memory estimate={estimate} />
       <Figure name="Time" value={`about ${duration(estimate.time_s.value)}`}>
         {duration(estimate.time_s.low)} to {duration(estimate.time_s.high)}

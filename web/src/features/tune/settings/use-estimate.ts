@@ -1,7 +1,7 @@
 import { useDebouncedValue } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
-import { estimateQuery } from "@/api/estimates";
+import { estimateQuery, forFigures } from "@/api/estimates";
 import type { JobCreate, JobEstimate } from "@/api/generated";
 import { type Draft, jobOf } from "@/features/tune/draft";
 
@@ -19,7 +19,7 @@ export interface Told {
 /** What the draft's job would take, asked again a moment after each change. */
 export function useEstimate(draft: Draft): Told {
   const job = jobOf(draft);
-  const now = job && JSON.stringify(job);
+  const now = job && JSON.stringify(forFigures(job));
   const [asked] = useDebouncedValue(now, AFTER_MS);
   const query = useQuery({
     ...estimateQuery(asked === null ? ({} as JobCreate) : (JSON.parse(asked) as JobCreate)),
