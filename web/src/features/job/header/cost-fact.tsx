@@ -36,12 +36,16 @@ export function CostFact(props: { job: Job }) {
 }
 
 function workerTime(job: Job): string {
-  return job.cost && job.cost.worker_s > 0 ? `${duration(job.cost.worker_s)} of a worker's time` : "Nothing yet";
+  return job.cost && job.cost.worker_s > 0
+    ? `${duration(job.cost.worker_s)} of a worker's time`
+    : isLive(job)
+      ? "Nothing yet"
+      : "Nothing";
 }
 
 /** From what was used and what is left where it runs; before, from the estimate. */
 function inAll(job: Job, expected: JobEstimate | undefined, free: boolean): string {
-  if (!isLive(job)) return "In all; it costs nothing more.";
+  if (!isLive(job)) return job.cost?.worker_s ? "In all; it costs nothing more." : "No worker ran it.";
   if (job.status === "running" && typeof job.eta_s === "number" && job.cost) {
     const seconds = job.cost.worker_s + job.eta_s;
     return free

@@ -17,29 +17,32 @@ const LABELS: Record<FailureAction, string> = {
 export function FailureCard(props: { job: Job; error: JobError; onTab: (tab: string) => void }) {
   const { job, error } = props;
   const help = failureHelp(error.code);
+  // A job that no worker began has no log to read.
+  const wrote = job.started_at != null;
+  const action = help.action === "logs" && !wrote ? "again" : help.action;
   return (
     <Alert color="red" variant="light" icon={<IconAlertTriangle aria-hidden />} title={help.cause} role="region">
       <Stack gap="sm">
         <Text>{help.fix}</Text>
         <Group gap="sm">
-          {help.action === "logs" ? (
+          {action === "logs" ? (
             <Button color="red" onClick={() => props.onTab("logs")}>
               {LABELS.logs}
             </Button>
           ) : (
-            <Button color="red" component={Link} to={cloneQuery(job, help.action)}>
-              {LABELS[help.action]}
+            <Button color="red" component={Link} to={cloneQuery(job, action)}>
+              {LABELS[action]}
             </Button>
           )}
-          {help.action === "logs" ? (
+          {action === "logs" ? (
             <Button variant="default" component={Link} to={cloneQuery(job, "again")}>
               {LABELS.again}
             </Button>
-          ) : (
+          ) : wrote ? (
             <Button variant="default" onClick={() => props.onTab("logs")}>
               {LABELS.logs}
             </Button>
-          )}
+          ) : null}
         </Group>
         <Code
           block

@@ -41,9 +41,11 @@ export function NextFact(props: { job: Job; onTab: (tab: string) => void }) {
       return (
         <Fact question="What next?" answer="Mend the cause, start again">
           <Stack gap={4} align="flex-start">
-            <Anchor component="button" type="button" size="sm" ta="left" onClick={() => onTab("logs")}>
-              What the run wrote
-            </Anchor>
+            {job.started_at != null ? (
+              <Anchor component="button" type="button" size="sm" ta="left" onClick={() => onTab("logs")}>
+                What the run wrote
+              </Anchor>
+            ) : null}
             <Anchor component={Link} to={cloneQuery(job, "again")} size="sm">
               The same again, unchanged
             </Anchor>
