@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import time
@@ -40,6 +41,17 @@ def test_the_ready_line_stands_alone_and_sigterm_leaves_nothing(start_up, gone):
     assert (code, rest) == (0, "")
     assert gone(family)
     assert not (up.data_dir / "up.pid").exists()
+
+
+def test_the_sign_in_link_goes_to_stderr_and_signs_in_as_the_admin(start_up):
+    up = start_up()
+    assert up.line() == f"ready http://127.0.0.1:{up.port}"
+    until(lambda: "/sign-in#" in up.errors.read_text())
+    base, token = re.findall(r"(http://\S+)/sign-in#(tsl_\S+)", up.errors.read_text())[0]
+    assert base == f"http://127.0.0.1:{up.port}"
+    signed = httpx.post(f"{base}/v1/session", json={"token": token})
+    assert (signed.json()["user"], signed.json()["role"]) == ("admin", "admin")
+    assert httpx.post(f"{base}/v1/session", json={"token": token}).status_code == 401
 
 
 def _words(process: psutil.Process) -> list[str]:

@@ -66,11 +66,18 @@ async def retrieve_server(request: Request, caller: UserCaller, session: Session
 def location_of(url: str) -> tuple[Kind, str]:
     """A store's kind and its address without what may be secret in it: user, password, query."""
     parts = urlsplit(url)
-    host = (parts.hostname or "").lower()
-    told = next((kind for ending, kind in _BY_HOST.items() if host == ending or host.endswith(f".{ending}")), "http")
-    kind = _BY_SCHEME.get(parts.scheme.lower(), told)
+    host = parts.netloc.rpartition("@")[2].partition(":")[0]
     port = f":{parts.port}" if parts.port else ""
-    return kind, f"{parts.scheme}://{parts.netloc.rpartition('@')[2].partition(':')[0]}{port}{parts.path}"
+    return _kind_of(parts.scheme.lower(), host.lower()), f"{parts.scheme}://{host}{port}{parts.path}"
+
+
+def _kind_of(scheme: str, host: str) -> Kind:
+    if scheme in _BY_SCHEME:
+        return _BY_SCHEME[scheme]
+    for ending, kind in _BY_HOST.items():
+        if host == ending or host.endswith(f".{ending}"):
+            return kind
+    return "http"
 
 
 async def _workers(session: AsyncSession, caller: Caller) -> WorkerFacts:
@@ -85,8 +92,8 @@ async def _workers(session: AsyncSession, caller: Caller) -> WorkerFacts:
 
 
 async def _database(session: AsyncSession, settings: Settings) -> DatabaseFacts:
-    found = (await session.execute(_DATABASE)).one()
-    return DatabaseFacts(embedded=settings.database_url is None, **found._asdict())
+    found = (await session.execute(_DATABASE)).mappings().one()
+    return DatabaseFacts(embedded=settings.database_url is None, **found)
 
 
 async def _storage(session: AsyncSession, settings: Settings) -> StorageFacts:

@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
+from tunesmith.schemas.accounts import KeyKind
 from tunesmith.schemas.error_body import ErrorBody
 from tunesmith.schemas.worker import (
     ClaimRequest,
@@ -50,7 +51,15 @@ def _described(app: FastAPI) -> dict[str, Any]:
         shape = model.model_json_schema(ref_template=_REF)
         schemas.update(shape.pop("$defs", {}))
         schemas[model.__name__] = shape
-    parts["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer", "description": "An API key of Tunesmith."}}
+    parts["securitySchemes"] = {
+        "key": {"type": "http", "scheme": "bearer", "description": "An API key of Tunesmith."},
+        "session": {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": "tunesmith_session",
+            "description": "Of a browser that is signed in; its name ends in _PORT where the address has one.",
+        },
+    }
     routes = _routes(app)
     for path, methods in found["paths"].items():
         for method, operation in methods.items():
@@ -82,7 +91,8 @@ def _complete(operation: dict[str, Any], path: str, policy: Policy | None) -> No
         responses.setdefault(status, {"description": description, "content": content})
     if policy is None or isinstance(policy, Public):
         return
-    operation["security"] = [{"key": []}]
+    personal = isinstance(policy, Require | RequireBriefly) and policy.kinds & {KeyKind.USER, KeyKind.ADMIN}
+    operation["security"] = [{"key": []}, {"session": []}] if personal else [{"key": []}]
     operation["description"] = f"{operation.get('description', '').rstrip()}\n\n{_who(policy)}".strip()
 
 
