@@ -203,7 +203,7 @@ def test_a_first_visitor_is_told_what_to_do_and_starts_a_real_run(window: Signed
     expect(steps).to_contain_text("0 of 5 done")
     expect(steps.get_by_role("link", name="Upload examples")).to_be_visible()
     page.get_by_role("button", name="Start it").first.click()
-    expect(page).to_have_url(re.compile("/jobs/ftjob-"))
+    expect(page).to_have_url(re.compile("/jobs/ftjob-"), timeout=60_000)  # its data is written by a program of its own
     window.open("/")
     expect(steps).to_contain_text("2 of 5 done")
     expect(steps.get_by_role("link", name="Watch it run")).to_be_visible()

@@ -71,7 +71,7 @@ function ExampleCard(props: { example: Example; starting: boolean; onStart: () =
             Start it
           </Button>
           <Text size="sm" c="dimmed">
-            about {duration(example.expected_s)} on two cores
+            {starting ? "Its data is being prepared" : `about ${duration(example.expected_s)} on two cores`}
           </Text>
         </Group>
       </Stack>
