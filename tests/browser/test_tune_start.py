@@ -72,6 +72,7 @@ def test_what_is_wrong_is_told_beside_its_field_and_the_old_figures_stay(window:
     expect(page.get_by_text(re.compile(r"Expected a value <= 50")).first).to_be_visible()
     expect(rail.get_by_text("54 steps")).to_be_visible()
     expect(rail.get_by_text(re.compile("before your last change"))).to_be_visible()
+    expect(page.get_by_text("Mend what is marked red to go on.")).to_be_visible()
     epochs.fill("5")
     expect(rail.get_by_text("45 steps")).to_be_visible()
     expect(page.get_by_text(re.compile("Expected a value"))).to_have_count(0)

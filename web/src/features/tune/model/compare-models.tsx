@@ -1,4 +1,4 @@
-import { Button, Collapse, Table } from "@mantine/core";
+import { Box, Button, Collapse, Stack, Table, Text } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { IconChevronDown, IconChevronUp } from "@tabler/icons-react";
 import { size } from "@/features/tune/model/model-words";
@@ -22,7 +22,7 @@ export function CompareModels(props: { offers: Offer[]; told: Fits }) {
         Compare in detail
       </Button>
       <Collapse expanded={open}>
-        <Table.ScrollContainer minWidth={720}>
+        <Box visibleFrom="sm">
           <Table mt="xs" fz="sm">
             <Table.Thead>
               <Table.Tr>
@@ -39,7 +39,12 @@ export function CompareModels(props: { offers: Offer[]; told: Fits }) {
               ))}
             </Table.Tbody>
           </Table>
-        </Table.ScrollContainer>
+        </Box>
+        <Stack gap="sm" mt="xs" hiddenFrom="sm">
+          {props.offers.map((offer) => (
+            <AsLines key={offer.id} offer={offer} told={props.told} />
+          ))}
+        </Stack>
       </Collapse>
     </div>
   );
@@ -61,5 +66,26 @@ function Row(props: { offer: Offer; told: Fits }) {
       <Table.Td>{base.architecture}</Table.Td>
       <Table.Td miw={240}>{base.note}</Table.Td>
     </Table.Tr>
+  );
+}
+
+/** The same on a phone, where a table would have to be pushed sideways. */
+function AsLines(props: { offer: Offer; told: Fits }) {
+  const { base, title, id } = props.offer;
+  const estimate = props.told.estimates.get(id);
+  const takes = estimate
+    ? `${bytes(estimate.peak_memory_bytes.value)} of memory, ${duration(estimate.time_s.value)}, ` +
+      `${estimate.fetch_bytes ? bytes(estimate.fetch_bytes) : "nothing"} to fetch`
+    : "not told yet";
+  return (
+    <div>
+      <Text fw={600} size="sm">
+        {title}
+      </Text>
+      <Text size="sm">{takes}</Text>
+      <Text size="sm" c="dimmed">
+        {size(base.parameters)}, {count(base.context)} tokens, {base.architecture}. {base.note}
+      </Text>
+    </div>
   );
 }

@@ -17,7 +17,8 @@ export function SettingsStep(props: StepProps) {
   const place = told.asking ? null : placeOf(told.error);
   const refusals: Record<string, string> =
     place?.step === "settings" && place.field ? { [place.field]: wordsBeside(told.error) } : {};
-  const lacks = missing(draft).find((each) => each.step === "settings")?.text ?? null;
+  const refused = Object.keys(refusals).length ? "Mend what is marked red" : null;
+  const lacks = missing(draft).find((each) => each.step === "settings")?.text ?? refused;
   const parts = { draft, set, estimate: told.estimate, refusals };
   return (
     <Grid gap="xl">
