@@ -5,6 +5,7 @@ import re
 from playwright.sync_api import Browser, expect
 from tests.browser import by_hand
 from tests.browser.conftest import Signed, open_window
+from tests.conftest import LiveServer
 
 LIVE_MS = 15_000
 """What the server tells by itself is on the page within this."""
@@ -14,7 +15,9 @@ def show(window: Signed, job_id: str, tab: str | None = None) -> None:
     window.open(f"/jobs/{job_id}" + (f"?tab={tab}" if tab else ""))
 
 
-def test_a_running_job_is_told_live_with_its_curve_warnings_and_checkpoints(window: Signed, live_server) -> None:
+def test_a_running_job_is_told_live_with_its_curve_warnings_and_checkpoints(
+    window: Signed, live_server: LiveServer
+) -> None:
     page = window.page
     job_id = by_hand.create(live_server, name="Globins")
     show(window, job_id)
@@ -50,7 +53,9 @@ def test_a_running_job_is_told_live_with_its_curve_warnings_and_checkpoints(wind
     expect(page.get_by_role("group", name="Figures by step").get_by_role("row")).to_have_count(13)
 
 
-def test_drawing_on_the_curve_looks_closer_and_a_double_click_shows_all(window: Signed, live_server) -> None:
+def test_drawing_on_the_curve_looks_closer_and_a_double_click_shows_all(
+    window: Signed, live_server: LiveServer
+) -> None:
     page = window.page
     job_id = by_hand.create(live_server)
     worker = by_hand.claim(live_server)
@@ -75,7 +80,7 @@ def test_drawing_on_the_curve_looks_closer_and_a_double_click_shows_all(window: 
     assert len(lines) == 41
 
 
-def test_pause_and_resume(window: Signed, live_server) -> None:
+def test_pause_and_resume(window: Signed, live_server: LiveServer) -> None:
     page = window.page
     job_id = by_hand.create(live_server)
     worker = by_hand.claim(live_server)
@@ -96,7 +101,7 @@ def test_pause_and_resume(window: Signed, live_server) -> None:
     expect(page.get_by_text("step 7 of 40")).to_be_visible(timeout=LIVE_MS)
 
 
-def test_cancel_asks_first_and_a_name_and_priority_can_be_changed(window: Signed, live_server) -> None:
+def test_cancel_asks_first_and_a_name_and_priority_can_be_changed(window: Signed, live_server: LiveServer) -> None:
     page = window.page
     job_id = by_hand.create(live_server)
     show(window, job_id)
@@ -116,7 +121,7 @@ def test_cancel_asks_first_and_a_name_and_priority_can_be_changed(window: Signed
     expect(page.get_by_role("link", name="Clone", exact=True)).to_have_attribute("href", f"/tune?clone={job_id}")
 
 
-def test_a_failed_job_leads_with_cause_and_fix_and_its_log_is_text(window: Signed, live_server) -> None:
+def test_a_failed_job_leads_with_cause_and_fix_and_its_log_is_text(window: Signed, live_server: LiveServer) -> None:
     page = window.page
     job_id = by_hand.create(live_server)
     for _ in range(2):  # memory that ran out is tried once more by itself
@@ -144,7 +149,9 @@ def test_a_failed_job_leads_with_cause_and_fix_and_its_log_is_text(window: Signe
     assert page.locator("img[src=x]").count() == 0
 
 
-def test_a_finished_job_leads_with_its_verdict_and_goes_on_to_code_and_files(window: Signed, live_server) -> None:
+def test_a_finished_job_leads_with_its_verdict_and_goes_on_to_code_and_files(
+    window: Signed, live_server: LiveServer
+) -> None:
     page = window.page
     job_id = by_hand.create(live_server)
     worker = by_hand.claim(live_server)
@@ -169,7 +176,7 @@ def test_a_finished_job_leads_with_its_verdict_and_goes_on_to_code_and_files(win
     expect(page.get_by_text("f" * 16)).to_be_visible()
 
 
-def test_two_jobs_on_the_same_data_are_compared_setting_by_setting(window: Signed, live_server) -> None:
+def test_two_jobs_on_the_same_data_are_compared_setting_by_setting(window: Signed, live_server: LiveServer) -> None:
     first = by_hand.create(live_server, name="Two epochs", seed=1, method=epochs(2))
     same_file = {"training_file": by_hand.job(live_server, first)["training_file"]}
     second = by_hand.create(live_server, name="Five epochs", seed=1, method=epochs(5), **same_file)
@@ -183,7 +190,7 @@ def epochs(n: int) -> dict[str, object]:
     return {"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": n}}}
 
 
-def test_another_persons_job_does_not_exist_here(built_page: None, chromium: Browser, live_server) -> None:
+def test_another_persons_job_does_not_exist_here(built_page: None, chromium: Browser, live_server: LiveServer) -> None:
     hers = by_hand.create(live_server, key=live_server.new_user("ada"), name="Hers alone")
     live_server.new_user("bob")
     window = open_window(chromium, live_server.base_url, live_server.admin_key, user="bob")
@@ -196,7 +203,7 @@ def test_another_persons_job_does_not_exist_here(built_page: None, chromium: Bro
     assert window.faults == []
 
 
-def test_no_section_scrolls_sideways_on_a_phone(window: Signed, live_server) -> None:
+def test_no_section_scrolls_sideways_on_a_phone(window: Signed, live_server: LiveServer) -> None:
     job_id = by_hand.create(live_server, name="A name of a job that is rather long, to see where it breaks")
     worker = by_hand.claim(live_server)
     figures, logs = by_hand.points(1, 40), ["x" * 500]
