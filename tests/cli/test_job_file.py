@@ -22,6 +22,7 @@ def test_a_job_is_read_as_it_was_written_and_nothing_added(written):
 
 
 def test_data_lies_beside_the_file_that_names_it(written):
+    assert read_job(written("model: m\ntraining_file: ds_1@3\n"))["training_file"] == "ds_1@3"
     path = written("model: m\ntraining_file: data/a.jsonl\nvalidation_file: /srv/b.jsonl\n")
     found = read_job(path)
     assert found["training_file"] == str(path.parent / "data/a.jsonl")

@@ -5,6 +5,9 @@ from typing import Any
 
 import typer
 
+IDS = ("file-", "ds_")
+"""How ids of files and of data sets begin: what begins otherwise is a path."""
+
 
 def read_job(path: Path) -> dict[str, Any]:
     """The body that the file says, checked but for what only the server knows; paths of data are made absolute.
@@ -21,7 +24,7 @@ def read_job(path: Path) -> dict[str, Any]:
     except ValidationError as error:
         raise typer.BadParameter(f"{path}: {_first(error)}") from error
     for key in ("training_file", "validation_file"):
-        if body.get(key) and not body[key].startswith("file-"):
+        if body.get(key) and not body[key].startswith(IDS):
             body[key] = str(path.parent / body[key])
     return body
 

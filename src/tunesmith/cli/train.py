@@ -11,7 +11,7 @@ from tunesmith.cli.command import Cli, client_command
 from tunesmith.cli.estimate import show_estimate
 from tunesmith.cli.files import upload
 from tunesmith.cli.follow import follow, require_success
-from tunesmith.cli.job_file import read_job
+from tunesmith.cli.job_file import IDS, read_job
 
 
 def register(app: typer.Typer) -> None:
@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
 def train(
     cli: Cli,
     file: Annotated[
-        str | None, typer.Argument(help="A JSONL or FASTA file to upload, or the id of one (file-...).")
+        str | None, typer.Argument(help="A file to upload, or the id of one (file-...) or of a data set (ds_...).")
     ] = None,
     model: Annotated[
         str | None, typer.Option(help="Base model, or a tuned one to go on from: tunesmith models catalog.")
@@ -173,7 +173,7 @@ def _with_files(cli: Cli, body: dict[str, Any]) -> dict[str, Any]:
 
 def _require(given: str) -> None:
     """Raises BadParameter when it is neither a file nor an id."""
-    if not given.startswith("file-") and not Path(given).is_file():
+    if not given.startswith(IDS) and not Path(given).is_file():
         raise typer.BadParameter(f"There is no file {given}. Give a path, or an id of `tunesmith files ls`.")
 
 
