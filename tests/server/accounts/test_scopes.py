@@ -16,6 +16,7 @@ EXPECTED = {
     ("GET", "/v1/models"): {READ, INFER},
     ("GET", "/v1/models/{model:path}"): {READ, INFER},
     ("POST", "/v1/fine_tuning/estimate"): {READ},
+    ("POST", "/v1/fine_tuning/script"): {READ},
     ("POST", "/v1/fine_tuning/jobs"): {TRAIN},
     ("POST", "/v1/fine_tuning/jobs/{job_id}/cancel"): {TRAIN},
     ("POST", "/v1/files"): {TRAIN},
