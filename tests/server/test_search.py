@@ -85,6 +85,7 @@ async def test_without_words_the_newest_come_first_up_to_the_limit(filled):
     found = await find(filled, limit=3)
     assert ("fine_tuning.job", "Supportkinases") in found
     assert len(found) == 3
+    assert {noun for noun, _ in await find(filled, limit=50)} == {"fine_tuning.job", "file"}
     assert (await filled.get("/v1/search", limit=3))["has_more"] is True
 
 

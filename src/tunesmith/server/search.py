@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from sqlalchemy import ColumnElement, Select, case, desc, func, or_, select
+from sqlalchemy import ColumnElement, case, desc, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tunesmith.base_models.catalog import Catalog
@@ -44,14 +44,14 @@ async def search(
     q: Annotated[str, Query(max_length=200)] = "",
     limit: Annotated[int, Query(ge=1, le=50)] = 10,
 ) -> Page[SearchHit]:
-    """What the caller may see and whose name or id holds each word of `q`, best first; without `q` the newest.
+    """What the caller may see and whose name or id holds each word of `q`, best first; without `q` the newest work.
 
     A name that is `q` comes first, then one that begins with it, then one with a word that does. An id counts like a
     name, whole or without its prefix.
     """
     words = q.lower().split()[:WORDS]
     found: list[_Found] = []
-    for noun in _NOUNS:
+    for noun in _NOUNS if words else _NEWEST:
         found += await noun(session, caller, words, limit + 1)
     found += _base_models(request.app.state.catalog, words) if words else []
     found.sort(key=lambda each: (-each.rank, -(each.hit.created_at or 0)))
@@ -74,7 +74,7 @@ async def _jobs(session: AsyncSession, caller: Caller, words: Sequence[str], lim
     title = func.coalesce(row.name, row.suffix, row.model)
     names = (title, row.id, row.model, row.suffix, row.fine_tuned_model, row.family)
     columns = (row.id, title, row.status, row.model, row.created_at)
-    rows = await session.execute(owned(_ranked(columns, title, names, words, row, limit), row, caller))
+    rows: Any = await session.execute(owned(_ranked(columns, title, names, words, row, limit), row, caller))
     return [
         _found(rank, "fine_tuning.job", id_, title, f"{_STATES[JobStatus(status)]} · {model}", at)
         for id_, title, status, model, at, rank in rows
@@ -85,7 +85,7 @@ async def _datasets(session: AsyncSession, caller: Caller, words: Sequence[str],
     row = DatasetRow
     columns = (row.id, row.name, row.description, row.created_at)
     statement = _ranked(columns, row.name, (row.name, row.id), words, row, limit).where(row.deleted_at.is_(None))
-    rows = await session.execute(owned(statement, row, caller))
+    rows: Any = await session.execute(owned(statement, row, caller))
     return [_found(rank, "dataset", id_, name, told or "Data set", at) for id_, name, told, at, rank in rows]
 
 
@@ -95,7 +95,7 @@ async def _files(session: AsyncSession, caller: Caller, words: Sequence[str], li
     statement = _ranked(columns, row.filename, (row.filename, row.id), words, row, limit).where(
         row.deleted_at.is_(None)
     )
-    rows = await session.execute(owned(statement, row, caller))
+    rows: Any = await session.execute(owned(statement, row, caller))
     return [_found(rank, "file", id_, name, f"File for {purpose}", at) for id_, name, purpose, at, rank in rows]
 
 
@@ -105,7 +105,7 @@ async def _models(session: AsyncSession, caller: Caller, words: Sequence[str], l
     statement = _ranked(columns, row.id, (row.id, row.family, row.job_id), words, row, limit).where(
         row.deleted_at.is_(None)
     )
-    rows = await session.execute(owned(statement, row, caller))
+    rows: Any = await session.execute(owned(statement, row, caller))
     return [
         _found(rank, "model", id_, id_, f"{family}, version {version}, tuned from {base}", at, job_id)
         for id_, family, version, base, job_id, at, rank in rows
@@ -120,7 +120,7 @@ async def _projects(session: AsyncSession, caller: Caller, words: Sequence[str],
         own = select(UserRow.project_id).where(UserRow.id == caller.user_id)
         joined = select(MemberRow.project_id).where(MemberRow.user_id == caller.user_id)
         statement = statement.where(or_(row.id == caller.project_id, row.id.in_(own), row.id.in_(joined)))
-    rows = await session.execute(statement)
+    rows: Any = await session.execute(statement)
     return [_found(rank, "project", id_, slug, "Project", at) for id_, slug, at, rank in rows]
 
 
@@ -131,19 +131,20 @@ async def _keys(session: AsyncSession, caller: Caller, words: Sequence[str], lim
     statement = _ranked(columns, row.name, (row.name, row.id, row.prefix), words, row, limit).where(
         row.revoked_at.is_(None), row.user_id == caller.user_id
     )
-    rows = await session.execute(owned(statement, row, caller))
+    rows: Any = await session.execute(owned(statement, row, caller))
     return [
         _found(rank, "api_key", id_, name, f"{kind.capitalize()} key {prefix}…", at)
         for id_, name, prefix, kind, at, rank in rows
     ]
 
 
-_NOUNS: tuple[_Noun, ...] = (_jobs, _datasets, _models, _files, _projects, _keys)
+_NEWEST: tuple[_Noun, ...] = (_jobs, _datasets, _models, _files)
+_NOUNS: tuple[_Noun, ...] = (*_NEWEST, _projects, _keys)
 
 
 def _ranked(
     columns: Sequence[Any], title: Any, names: Sequence[Any], words: Sequence[str], row: Any, limit: int
-) -> Select[Any]:
+) -> Any:
     """Rows of which each word stands in some name, with their rank as the last column, best and newest first."""
     rank = _rank(title, row.id, " ".join(words)).label("rank")
     text = func.concat_ws(" ", *names)

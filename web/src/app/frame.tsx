@@ -66,7 +66,8 @@ function Inside() {
       </AppShell.Header>
       <AwayLine />
       <Rail narrow={narrow} onNarrow={setNarrow} />
-      <AppShell.Main id="main" tabIndex={-1}>
+      {/* Room above each title, also on a phone, in which the line about a lost connection lies. */}
+      <AppShell.Main id="main" tabIndex={-1} pt="calc(var(--app-shell-header-offset, 0rem) + 24px)">
         <Outlet />
       </AppShell.Main>
     </AppShell>

@@ -1,5 +1,5 @@
 import { ActionIcon, Group, Menu, Text, Tooltip, useMantineColorScheme } from "@mantine/core";
-import { IconDeviceDesktop, IconMoon, IconSun, IconUserCircle } from "@tabler/icons-react";
+import { IconDeviceDesktop, IconFolder, IconMoon, IconSun, IconUserCircle } from "@tabler/icons-react";
 import { Bell } from "@/app/bell";
 import { PaletteButton } from "@/app/palette/palette-button";
 import { ProjectItems, useProjectName } from "@/app/project-switcher";
@@ -18,9 +18,13 @@ export function TopBar() {
   return (
     <Group gap="xs" wrap="nowrap" miw={0}>
       <PaletteButton />
-      <Text size="sm" c="dimmed" truncate maw={180} visibleFrom="sm" title={`Project: ${project}`}>
-        {project}
-      </Text>
+      <Group gap={6} wrap="nowrap" miw={0} c="dimmed" visibleFrom="sm" px="xs" title={`Project: ${project}`}>
+        <IconFolder size={16} aria-hidden style={{ flexShrink: 0 }} />
+        <Text size="sm" truncate maw={180}>
+          <span className="visually-hidden">Project: </span>
+          {project}
+        </Text>
+      </Group>
       <Bell />
       <AccountMenu project={project} />
     </Group>

@@ -212,7 +212,7 @@ class View:
             self._seqs = {job_id: told for job_id, told in self._seqs.items() if told[1] >= oldest}
 
     async def _note_leased(self, session: AsyncSession) -> None:
-        found = await session.execute(self.leased_statement())
+        found: Any = await session.execute(self.leased_statement())
         now: dict[str, str] = dict(found.tuples().all())
         moved = [job_id for job_id, version in now.items() if self._versions.get(job_id) != version]
         freed = [job_id for job_id in self._versions if job_id not in now]

@@ -45,7 +45,7 @@ export function Palette(props: { asked: number }) {
   const recentIds = new Set(recent.map((hit) => hit.id));
   const hits = searching ? found.hits : found.hits.filter((hit) => !recentIds.has(hit.id)).slice(0, 4);
   const rows = (searching ? 0 : recent.length) + actions.length + hits.length;
-  useFirstChosen(opened, `${typed}|${actions.length}|${hits.map((hit) => hit.id).join()}`);
+  const shown = `${typed}|${actions.length}|${hits.map((hit) => hit.id).join()}`;
 
   const row = (hit: SearchHit) => (
     <Hit
@@ -57,15 +57,27 @@ export function Palette(props: { asked: number }) {
       }}
     />
   );
+  const doing =
+    actions.length > 0 ? (
+      <Spotlight.ActionsGroup label="Do">
+        {actions.map((action) => (
+          <Spotlight.Action
+            key={action.label}
+            label={action.label}
+            leftSection={<action.icon size={18} aria-hidden />}
+            onClick={() => act(action.does)}
+          />
+        ))}
+      </Spotlight.ActionsGroup>
+    ) : null;
   return (
     <Spotlight.Root
       store={store}
       query={typed}
       onQueryChange={setTyped}
       shortcut={null}
-      scrollable
-      maxHeight={440}
-      title={<span className="visually-hidden">Search everything</span>}
+      title="Search everything"
+      classNames={{ header: "visually-hidden" }}
     >
       <Spotlight.Search
         placeholder="Search jobs, data sets, models, keys, or what to do"
@@ -73,25 +85,15 @@ export function Palette(props: { asked: number }) {
         leftSection={found.waiting ? <Loader size={16} color="gray" /> : <IconSearch size={18} aria-hidden />}
         maxLength={200}
       />
-      <Spotlight.ActionsList>
+      <Spotlight.ActionsList mah="min(440px, 55dvh)">
         {!searching && recent.length > 0 ? (
           <Spotlight.ActionsGroup label="Chosen lately">{recent.map(row)}</Spotlight.ActionsGroup>
         ) : null}
-        {actions.length > 0 ? (
-          <Spotlight.ActionsGroup label="Do">
-            {actions.map((action) => (
-              <Spotlight.Action
-                key={action.label}
-                label={action.label}
-                leftSection={<action.icon size={18} aria-hidden />}
-                onClick={() => act(action.does)}
-              />
-            ))}
-          </Spotlight.ActionsGroup>
-        ) : null}
+        {searching ? doing : null}
         {hits.length > 0 ? (
           <Spotlight.ActionsGroup label={searching ? "Found" : "Newest"}>{hits.map(row)}</Spotlight.ActionsGroup>
         ) : null}
+        {searching ? null : doing}
         {rows === 0 && !found.waiting ? (
           <Spotlight.Empty>
             {found.error
@@ -105,7 +107,7 @@ export function Palette(props: { asked: number }) {
           <Kbd size="xs">↑</Kbd> <Kbd size="xs">↓</Kbd> choose, <Kbd size="xs">Enter</Kbd> open,{" "}
           <Kbd size="xs">Esc</Kbd> close
         </Text>
-        <Chosen rows={rows} />
+        <Chosen rows={shown} />
       </Spotlight.Footer>
     </Spotlight.Root>
   );
@@ -125,33 +127,37 @@ function Hit(props: { hit: SearchHit; onChoose: () => void }) {
   );
 }
 
-/** Says to who cannot see it which row is chosen: the focus stays where one types. */
-function Chosen(props: { rows: number }) {
-  const { opened, selected, listId } = useSpotlight(store);
+/**
+ * Keeps the first row chosen whenever there are others, so that Enter opens the best; and says which one is chosen to who
+ * cannot see it, since the focus stays where one types. Mantine marks the chosen row in the document and tells nobody.
+ */
+function Chosen(props: { rows: string }) {
+  const place = useRef<HTMLSpanElement>(null);
   const [words, setWords] = useState("");
+  // biome-ignore lint/correctness/useExhaustiveDependencies: it is the rows themselves that make it choose again
   useEffect(() => {
-    if (!opened || selected < 0) return;
-    const row = document.getElementById(listId)?.querySelector("[data-selected]");
-    setWords(row ? `${row.textContent}, ${selected + 1} of ${props.rows}` : "");
-  }, [opened, selected, listId, props.rows]);
+    const dialog = place.current?.closest('[role="dialog"]');
+    dialog?.querySelector("[data-selected]")?.removeAttribute("data-selected");
+    const first = dialog?.querySelector("[data-action]");
+    first?.setAttribute("data-selected", "true");
+    store.updateState((state) => ({ ...state, selected: first ? 0 : -1 }));
+  }, [props.rows]);
+  useEffect(() => {
+    const dialog = place.current?.closest('[role="dialog"]');
+    if (!dialog) return;
+    const listen = new MutationObserver(() => {
+      const rows = [...dialog.querySelectorAll("[data-action]")];
+      const at = rows.findIndex((row) => row.hasAttribute("data-selected"));
+      setWords(at < 0 ? "" : `${rows[at]?.textContent}, ${at + 1} of ${rows.length}`);
+    });
+    listen.observe(dialog, { subtree: true, attributeFilter: ["data-selected"] });
+    return () => listen.disconnect();
+  }, []);
   return (
-    <span role="status" className="visually-hidden">
+    <span ref={place} role="status" className="visually-hidden">
       {words}
     </span>
   );
-}
-
-/** The first row is chosen whenever there are others: Enter then opens the best. */
-function useFirstChosen(opened: boolean, rows: string): void {
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the rows themselves are what it waits for
-  useEffect(() => {
-    if (!opened) return;
-    const list = document.getElementById(store.getState().listId);
-    list?.querySelector("[data-selected]")?.removeAttribute("data-selected");
-    const first = list?.querySelector("[data-action]");
-    first?.setAttribute("data-selected", "true");
-    store.updateState((state) => ({ ...state, selected: first ? 0 : -1 }));
-  }, [opened, rows]);
 }
 
 function useFound(typed: string, opened: boolean): { hits: readonly SearchHit[]; waiting: boolean; error: unknown } {
