@@ -33,7 +33,7 @@ export function HomePage() {
       <Loaded query={counts} what="Your jobs" skeleton={<Skeleton h={360} radius="md" />}>
         {({ total }) => (
           <Grid gap="lg">
-            <Grid.Col span={{ base: 12, md: hidden ? 12 : 7 }} order={{ base: total > 0 ? 1 : 2, md: 1 }}>
+            <Grid.Col span={{ base: 12, md: hidden ? 12 : 7 }}>
               <Stack gap="xl">
                 {total > 0 ? <JobLines /> : null}
                 {total > 0 && hidden ? null : (
@@ -53,7 +53,7 @@ export function HomePage() {
               </Stack>
             </Grid.Col>
             {hidden ? null : (
-              <Grid.Col span={{ base: 12, md: 5 }} order={{ base: total > 0 ? 2 : 1, md: 2 }}>
+              <Grid.Col span={{ base: 12, md: 5 }}>
                 <ChecklistCard steps={steps} onDismiss={() => setHidden(true)} />
               </Grid.Col>
             )}
