@@ -117,3 +117,26 @@ def test_without_an_engine_chat_says_so(on_server):
 
 def test_an_empty_prompt_is_a_usage_error(on_server):
     assert on_server("chat", "smollm2-135m-instruct").returncode == 2
+
+
+def test_a_data_set_is_made_from_a_table_mended_as_proposed_and_deleted(on_server, tmp_path):
+    table = tmp_path / "reviews.csv"
+    rows = [f"text number {n},{'YES' if n == 3 else 'no' if n % 2 else 'yes'}" for n in range(16)]
+    table.write_text("\n".join(["review,sentiment", *rows, rows[0]]) + "\n")
+    made = on_server("datasets", "create", "reviews", str(table))
+    assert made.returncode == 0, made.stderr
+    assert "names the columns 'review', 'sentiment'" in made.stdout
+    first = on_server("datasets", "fix", "reviews", "--proposed")
+    assert "version 2: 17 records (+17 set_columns)" in first.stdout, first.stderr
+    second = on_server("datasets", "fix", "reviews", "--rename-label", "YES=yes", "--drop-duplicates")
+    assert "version 3: 16 records (-1 rename_label, drop_duplicates)" in second.stdout, second.stderr
+    nothing = on_server("datasets", "fix", "reviews", "--drop-duplicates")
+    assert (nothing.returncode, "change nothing" in nothing.stderr) == (3, True)
+    assert on_server("datasets", "fix", "reviews").returncode == 2
+    shown = on_server("datasets", "show", "reviews").stdout
+    assert [line.split("\t")[0] for line in shown.splitlines() if line[:1].isdigit()] == ["3", "2", "1"]
+    listed = on_server("datasets", "ls", "--task", "classification").stdout.splitlines()
+    assert listed[1].split("\t")[1:6] == ["reviews", "3", "classification", "16", "0"]
+    gone = on_server("datasets", "rm", "reviews")
+    assert gone.stdout.endswith("is deleted.\n")
+    assert on_server("datasets", "show", "reviews").returncode == 2

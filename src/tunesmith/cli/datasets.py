@@ -18,10 +18,6 @@ app = typer.Typer(help="Data sets: names with versions of training files, and fi
 app.callback()(lambda: None)
 DatasetName = Annotated[str, typer.Argument(metavar="DATASET", help="Its id (ds_...) or its name.")]
 MOST_VERSIONS = 20
-Found = Literal[
-    "likely_secrets", "personal_data", "very_short", "very_long", "empty_text", "one_character",
-    "answer_repeats_prompt", "same_texts", "conflicting_labels", "nucleotides", "rare_labels",
-]  # fmt: skip
 
 
 @client_command(app, "ls")
@@ -87,7 +83,9 @@ def fix(
     rename_label: Annotated[list[str] | None, typer.Option(metavar="LABEL=TO", help="A label's other name.")] = None,
     drop_duplicates: Annotated[bool, typer.Option("--drop-duplicates", help="Keep the first of equal ones.")] = False,
     near: Annotated[bool, typer.Option("--near", help="Of nearly equal ones too.")] = False,
-    drop: Annotated[list[Found] | None, typer.Option(help="Leave out what a finding concerns; its code.")] = None,
+    drop: Annotated[
+        list[str] | None, typer.Option(metavar="CODE", help="Leave out what a finding concerns: personal_data, ...")
+    ] = None,
     from_version: Annotated[int | None, typer.Option(help="Start from this version; else the newest.", min=1)] = None,
     add: Annotated[Path | None, typer.Option(help="No fix: this file as the new version.", exists=True)] = None,
 ) -> None:

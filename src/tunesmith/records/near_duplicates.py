@@ -78,8 +78,8 @@ class Apart:
         self._threshold = threshold
         self._most, self._most_characters = most, most_characters
         self._few: list[frozenset[int]] = []
-        """The first texts, as many as `near_duplicates` would compare pair by pair."""
-        self._more: list[array[int]] = []
+        """All of them, while there are as few as `near_duplicates` would compare pair by pair."""
+        self._kept: list[array[int]] = []
         self._sketches: _Sketches | None = None
         self._characters = 0
 
@@ -90,25 +90,28 @@ class Apart:
             return True
         if any(_alike(known, ours, self._threshold) for known in self._candidates(ours)):
             return False
-        if len(self._few) + len(self._more) < self._most and self._characters < self._most_characters:
+        if len(self._kept) < self._most and self._characters < self._most_characters:
             self._keep(ours)
             self._characters += len(text)
         return True
 
     def _candidates(self, ours: frozenset[int]) -> Iterator[frozenset[int]]:
-        yield from self._few
-        if self._sketches is not None:
-            yield from (frozenset(self._more[i]) for i in self._sketches.candidates(ours))
+        if self._sketches is None:
+            return iter(self._few)
+        return (frozenset(self._kept[i]) for i in self._sketches.candidates(ours))
 
     def _keep(self, ours: frozenset[int]) -> None:
-        n = len(self._few)
-        if n * (n + 1) // 2 <= FEW_PAIRS:
-            self._few.append(ours)
+        self._kept.append(array("I", ours))
+        if self._sketches is not None:
+            self._sketches.add(len(self._kept) - 1, ours)
             return
-        if self._sketches is None:
+        self._few.append(ours)
+        n = len(self._few)
+        if n * (n - 1) // 2 > FEW_PAIRS:
             self._sketches = _Sketches(self._threshold)
-        self._sketches.add(len(self._more), ours)
-        self._more.append(array("I", ours))
+            for i, known in enumerate(self._few):
+                self._sketches.add(i, known)
+            self._few = []
 
 
 def _shingles(text: str, unit: Unit) -> frozenset[int]:

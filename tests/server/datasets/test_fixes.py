@@ -309,3 +309,21 @@ def test_near_copies_are_found_beyond_what_is_compared_pair_by_pair():
     kept = [json.loads(line)["text"] for line in after]
     assert set(kept).isdisjoint(copies)
     assert "near_duplicates" not in {found.code for found in check("\n".join(after).encode(), "a.jsonl").hints}
+
+
+@pytest.mark.parametrize("fix", [{"type": "drop_duplicates"}, {"type": "drop_found", "code": "very_long"}])
+def test_a_large_file_is_never_held_whole(fix):
+    import tracemalloc
+
+    wanted = TypeAdapter(Fix).validate_python(fix)
+    survey = survey_of(wanted)
+    text = "some words to fill a line with, " * 40
+    work = Rewriting(FixedLines("jsonl", None, [stage_of(wanted, survey)]))
+    tracemalloc.start()
+    for at in range(0, 10_000, 500):
+        chunk = "".join(json.dumps({"text": f"{n} {text}"}) + "\n" for n in range(at, at + 500)).encode()
+        work.feed(chunk)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(chunk) * 20 > 12_000_000
+    assert peak_bytes < 6_000_000

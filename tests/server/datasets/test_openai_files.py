@@ -126,7 +126,7 @@ def test_lines_at_fault_do_not_refuse_the_upload_and_are_in_the_report(sdk):
     report = sdk.get(f"/files/{made.id}/report", cast_to=object)
     assert report["n_records"] == 12
     assert report["faults"] == [
-        {"line": 13, "code": "invalid_training_file", "param": "messages",
+        {"line": 13, "code": "invalid_training_file", "param": "messages", "repairs": [{"type": "drop_faulty"}],
          "message": 'Line 13: "messages" must be a list with messages in it, got an empty list.'},
     ]  # fmt: skip
 
