@@ -157,26 +157,30 @@ def test_the_palette_finds_a_job_by_its_name_and_opens_it_by_keys_alone(window: 
     job_id = floor.job("Northern kinases")
     window.open("/")
     page.get_by_role("button", name="Search").first.wait_for()
-    page.keyboard.press("Control+k")
-    page.get_by_role("textbox", name="Search everything").wait_for()
+    open_palette(page)
     page.keyboard.type("northern")
     expect(page.locator("[data-action][data-selected]")).to_contain_text("Northern kinases")
     page.keyboard.press("Enter")
     page.wait_for_url(f"**/jobs/{job_id}*")
     expect(page.get_by_role("textbox", name="Search everything")).to_have_count(0)
 
-    page.keyboard.press("Control+k")
+    open_palette(page)
     expect(page.locator("[data-action]").first).to_contain_text("Northern kinases")  # what was chosen last
     expect(page.locator("[data-action][data-selected]")).to_contain_text("Northern kinases")
     page.keyboard.type("zzz<b>")
     expect(page.get_by_text("Nothing here has “zzz<b>” in its name or id.")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.get_by_role("textbox", name="Search everything")).to_have_count(0)
-    page.keyboard.press("Control+k")
+    open_palette(page)
     page.keyboard.type("dark")
     expect(page.locator("[data-action][data-selected]")).to_contain_text("Dark appearance")
     page.keyboard.press("Enter")
     expect(page.locator("html")).to_have_attribute("data-mantine-color-scheme", "dark")
+
+
+def open_palette(page: Page) -> None:
+    page.keyboard.press("Control+k")
+    expect(page.get_by_role("textbox", name="Search everything")).to_be_focused()
 
 
 def test_a_server_that_is_away_is_told_in_a_line_which_goes_when_it_is_back(

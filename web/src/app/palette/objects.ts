@@ -57,3 +57,12 @@ export function deedWords(hit: Pick<SearchHit, "object" | "id" | "title" | "subt
   if (hit.object === "model") return "Model · its job";
   return lookOf(hit).noun;
 }
+
+/** Whether each word typed stands in what is shown of the thing, or in its id. */
+export function fits(hit: Pick<SearchHit, "id" | "title" | "subtitle">, typed: string): boolean {
+  const text = `${hit.title} ${hit.id} ${hit.subtitle}`.toLowerCase();
+  return typed
+    .toLowerCase()
+    .split(/\s+/)
+    .every((word) => text.includes(word));
+}

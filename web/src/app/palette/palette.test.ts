@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { SearchHit } from "@/api/generated";
 import { actionsFor } from "@/app/palette/actions";
-import { deedOf, deedWords } from "@/app/palette/objects";
+import { deedOf, deedWords, fits } from "@/app/palette/objects";
 import { remembered, withChosen } from "@/app/palette/recent";
 
 const hit = (object: SearchHit["object"], changes: Partial<SearchHit> = {}) =>
@@ -25,6 +25,12 @@ describe("the palette", () => {
     expect(deedOf(hit("base_model"))).toEqual({ what: "copy", text: "x-1" });
     expect(deedOf(hit("project", { title: "lab" }))).toEqual({ what: "project", slug: "lab" });
     expect(deedWords(hit("base_model"))).toBe("Base model · copy its id");
+  });
+
+  it("keeps of an older answer only what fits the words typed since", () => {
+    const job = hit("fine_tuning.job", { title: "Northern kinases", subtitle: "Waiting · protein-mini" });
+    expect(["", "north", "KIN north", "x-1", "waiting"].map((typed) => fits(job, typed))).toEqual(Array(5).fill(true));
+    expect(["south", "kinases southern"].map((typed) => fits(job, typed))).toEqual([false, false]);
   });
 
   it("remembers what was chosen last, once each, and reads nothing that it did not write", () => {

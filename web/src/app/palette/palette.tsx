@@ -13,7 +13,7 @@ import { messageOf } from "@/api/error";
 import type { SearchHit } from "@/api/generated";
 import { useWho } from "@/app/live";
 import { ACTIONS, actionsFor, type Doing } from "@/app/palette/actions";
-import { deedOf, deedWords, lookOf } from "@/app/palette/objects";
+import { deedOf, deedWords, fits, lookOf } from "@/app/palette/objects";
 import classes from "@/app/palette/palette.module.css";
 import { remembered, withChosen } from "@/app/palette/recent";
 import { useSignOut } from "@/app/sign-out";
@@ -23,6 +23,7 @@ const [store, spotlight] = createSpotlight();
 const TYPING_MS = 120;
 const HITS = 12;
 const MOST_ACTIONS = 4;
+const NO_HITS: readonly SearchHit[] = [];
 
 /** Every object and action by a few letters. `asked` grows by one each time that it is to be opened, or closed again. */
 export function Palette(props: { asked: number }) {
@@ -169,8 +170,11 @@ function useFound(typed: string, opened: boolean): { hits: readonly SearchHit[];
     placeholderData: keepPreviousData,
     staleTime: 5_000,
   });
-  const late = q !== typed.trim();
-  return { hits: query.data?.data ?? [], waiting: late || query.isFetching, error: query.error };
+  const waiting = q !== typed.trim() || query.isFetching;
+  const hits = query.data?.data ?? NO_HITS;
+  // Until the answer is there the last one stands, without what no longer fits: Enter must not open that.
+  const fit = waiting ? hits.filter((hit) => fits(hit, typed)) : hits;
+  return { hits: fit, waiting, error: query.error };
 }
 
 function useDoing(): (doing: Doing) => void {
