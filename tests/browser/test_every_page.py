@@ -21,6 +21,16 @@ from tests.conftest import fresh_database, serving
 
 ROOT = Path(__file__).parents[2]
 AXE = ROOT / "web/node_modules/axe-core/axe.min.js"
+FIRST_VIEW_BYTES = 250_000
+NOTE_FIRST_VIEW = """new MutationObserver((_, watch) => {
+  if (!document.querySelector("h1")) return;
+  window.firstViewAt = performance.now();
+  watch.disconnect();
+}).observe(document, { childList: true, subtree: true });"""
+FILES_OF_FIRST_VIEW = """() => Object.fromEntries(
+  [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
+    .filter((each) => each.startTime < window.firstViewAt && !each.name.includes("/v1/"))
+    .map((each) => [each.name, each.encodedBodySize]))"""
 SERIOUS = ("serious", "critical")
 LOOKS = {
     "light": {"viewport": {"width": 1280, "height": 860}, "color_scheme": "light"},
@@ -93,6 +103,21 @@ def test_a_page_is_usable_for_everybody(look, furnished: Furnished, name: str):
     assert signed.faults == []
 
 
+@pytest.mark.parametrize("name", ["home", "jobs", "job-finished"])
+def test_the_first_view_takes_less_than_250_kb(furnished: Furnished, chromium: Browser, name: str):
+    """All that is asked for until the page stands there; the typeface, notes and dialogs come after that."""
+    signed = open_window(chromium, furnished.url, furnished.admin_key)
+    context = chromium.new_context(storage_state=signed.page.context.storage_state())  # nothing in its cache
+    signed.page.context.close()
+    context.add_init_script(NOTE_FIRST_VIEW)
+    page = context.new_page()
+    page.goto(furnished.url + furnished.path(name))
+    _settle(page)
+    files: dict[str, int] = page.evaluate(FILES_OF_FIRST_VIEW)
+    context.close()
+    assert 100_000 < sum(files.values()) < FIRST_VIEW_BYTES, sorted(files.items(), key=lambda each: -each[1])[:8]
+
+
 @pytest.mark.parametrize("name", ["home", "tune-goal", "jobs", "job-finished", "settings-keys"])
 def test_lighthouse_finds_the_page_accessible(furnished: Furnished, chromium: Browser, name: str):
     signed = open_window(chromium, furnished.url, furnished.admin_key)
@@ -132,7 +157,7 @@ def _upload(url: str, key: str) -> None:
 def _settle(page: Page) -> None:
     """Until what is loaded is there: nothing says that it is loading, and fonts have come."""
     page.wait_for_selector("h1, [role=alert]")
-    page.wait_for_function("!document.querySelector('[role=status][aria-label^=Loading]')")
+    page.locator("[role=status][aria-label^=Loading]").first.wait_for(state="detached")
     page.evaluate("document.fonts.ready")
     page.wait_for_timeout(150)  # a transition of Mantine's ends; nothing is judged by it
 

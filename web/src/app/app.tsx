@@ -1,11 +1,13 @@
 import { MantineProvider } from "@mantine/core";
-import { ModalsProvider } from "@mantine/modals";
-import { Notifications } from "@mantine/notifications";
 import { QueryClientProvider } from "@tanstack/react-query";
-import { RouterProvider } from "react-router";
+import { lazy, Suspense, useEffect, useState } from "react";
+import { BrowserRouter } from "react-router";
 import { queryClient } from "@/api/query-client";
-import { router } from "@/app/routes";
+import { Pages } from "@/app/routes";
 import { theme } from "@/app/theme";
+import { afterFirstView } from "@/lib/first-view";
+
+const Overlays = lazy(async () => ({ default: (await import("@/app/overlays")).Overlays }));
 
 /** What the server put into the page for styles that are written while it runs (its content security policy). */
 function styleNonce(): string {
@@ -19,11 +21,27 @@ export function App() {
   return (
     <MantineProvider theme={theme} defaultColorScheme="auto" getStyleNonce={styleNonce}>
       <QueryClientProvider client={queryClient}>
-        <ModalsProvider>
-          <Notifications position="bottom-right" limit={4} />
-          <RouterProvider router={router} />
-        </ModalsProvider>
+        <BrowserRouter>
+          <Pages />
+          <AfterThePage />
+        </BrowserRouter>
       </QueryClientProvider>
     </MantineProvider>
   );
+}
+
+/** What the first view does without: the typeface (the system's own until it is there), notes and dialogs. */
+function AfterThePage() {
+  const [shown, setShown] = useState(false);
+  useEffect(() => {
+    void afterFirstView().then(() => {
+      setShown(true);
+      return import("@fontsource-variable/inter");
+    });
+  }, []);
+  return shown ? (
+    <Suspense fallback={null}>
+      <Overlays />
+    </Suspense>
+  ) : null;
 }

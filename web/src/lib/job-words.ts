@@ -50,7 +50,11 @@ export function metricWords(metric: string): string {
   return METRICS[metric] ?? metric.replaceAll("_", " ");
 }
 
-export type Change = { arrow: "↑" | "↓" | "→"; by: string; word: "better" | "worse" | "undecided" | "lower" | "higher" };
+export type Change = {
+  arrow: "↑" | "↓" | "→";
+  by: string;
+  word: "better" | "worse" | "undecided" | "lower" | "higher";
+};
 
 /** How the headline's figure moved from the base's; null where the base's is not known. The word is the comparison's
  *  verdict where there is one: a difference that may be chance is not called better. */

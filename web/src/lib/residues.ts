@@ -6,7 +6,11 @@ export const RESIDUE_CLASSES: { id: ResidueClass; residues: string; means: strin
   { id: "polar", residues: "STNQ", means: "Likes water, uncharged" },
   { id: "acidic", residues: "DE", means: "Negatively charged" },
   { id: "basic", residues: "KRH", means: "Positively charged" },
-  { id: "special", residues: "CGPUO", means: "Bends, bridges or frees the chain: cysteine, glycine, proline and rare ones" },
+  {
+    id: "special",
+    residues: "CGPUO",
+    means: "Bends, bridges or frees the chain: cysteine, glycine, proline and rare ones",
+  },
 ];
 
 const CLASS_OF = new Map(RESIDUE_CLASSES.flatMap(({ id, residues }) => [...residues].map((one) => [one, id] as const)));

@@ -1,5 +1,6 @@
 import { Box, Group, Stack, Text, Title } from "@mantine/core";
 import { type ReactNode, useEffect } from "react";
+import { markShown } from "@/lib/first-view";
 
 /** Every page: one title, one sentence that says what it is for, one main action at the right. */
 export function Page(props: {
@@ -11,6 +12,7 @@ export function Page(props: {
 }) {
   useEffect(() => {
     document.title = `${props.title} · Tunesmith`;
+    markShown();
   }, [props.title]);
   return (
     <Box maw={props.narrow ? 960 : undefined} mx={props.narrow ? "auto" : undefined}>

@@ -1,0 +1,13 @@
+import "@mantine/notifications/styles.css";
+import { ModalsProvider } from "@mantine/modals";
+import { Notifications } from "@mantine/notifications";
+
+/** Where notes and dialogs appear. Nobody sees any in the first moment, so this file comes after the page. */
+export function Overlays() {
+  return (
+    <>
+      <ModalsProvider>{null}</ModalsProvider>
+      <Notifications position="bottom-right" limit={4} />
+    </>
+  );
+}
