@@ -314,6 +314,4 @@ def _finding(
     code: str, count: int, of: int, message: str, fix: str, *, level: Literal["info", "warn", "error"] = "warn"
 ) -> Finding:
     share = min(1.0, count / max(1, of))
-    return Finding(
-        code=code, level=level, count=count, share=share, message=message, fix=fix, repairs=repairs_of(code)
-    )
+    return Finding(code=code, level=level, count=count, share=share, message=message, fix=fix, repairs=repairs_of(code))
