@@ -22,9 +22,12 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that train share one of xdist's processes: two trainings at a time would starve each other."""
+    """Tests that train share one of xdist's processes: two trainings at a time would starve each other. So do those
+    with a browser: while Playwright runs, asyncio's tests cannot run in the same process."""
     for item in items:
-        if item.get_closest_marker("training"):
+        if "browser" in item.path.parts:
+            item.add_marker(pytest.mark.xdist_group("browser"))
+        elif item.get_closest_marker("training"):
             item.add_marker(pytest.mark.xdist_group("training"))
 
 

@@ -26,13 +26,14 @@ def built_page() -> None:
     subprocess.run([sys.executable, str(ROOT / "scripts" / "build_page.py")], check=True)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def playwright() -> Iterator[Playwright]:
+    """Ended with its file: its event loop stands in the way of tests of asyncio."""
     with sync_playwright() as started:
         yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium(playwright: Playwright) -> Iterator[Browser]:
     """What `playwright install chromium` brought, else the system's. Fails with the command that installs one."""
     browser = _launch(playwright)

@@ -34,7 +34,7 @@ def test_a_page_that_is_not_ours_is_4(on_server, tunesmith):
         (["nonsense"], "No such command"),
         (["jobs", "show"], "Missing argument"),
         (["jobs"], "Missing command"),
-        (["train", "x.jsonl"], "Missing option"),
+        (["train", "x.jsonl"], "--model is missing"),
         (["train", "absent.jsonl", "--model", "m"], "There is no file absent.jsonl"),
         (["files", "add", "absent.jsonl"], "does not exist"),
         (["generate", "m", "-n", "1000"], "--number"),

@@ -1,18 +1,14 @@
 import { Button } from "@mantine/core";
 import { Link, useLocation } from "react-router";
-import { EmptyState } from "@/ui/empty-state";
+import { Page } from "@/ui/page";
 
 export function NotFound() {
   const { pathname } = useLocation();
   return (
-    <EmptyState
-      title="There is no such page"
-      text={`Nothing lives at ${pathname}. The link may be old, or mistyped.`}
-      action={
-        <Button component={Link} to="/">
-          Go home
-        </Button>
-      }
-    />
+    <Page title="There is no such page" lead={`Nothing lives at ${pathname}. The link may be old, or mistyped.`}>
+      <Button component={Link} to="/" w="fit-content">
+        Go home
+      </Button>
+    </Page>
   );
 }

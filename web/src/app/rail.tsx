@@ -36,13 +36,14 @@ export function Rail(props: { narrow: boolean; onNarrow: (narrow: boolean) => vo
                     <span className={classes.running}>
                       <span className={classes.dot} />
                       {running}
+                      <span className="visually-hidden"> running</span>
                     </span>
                   ) : undefined
                 }
                 className={classes.room}
                 active={path === "/" ? pathname === "/" : pathname.startsWith(path)}
                 aria-current={pathname === path ? "page" : undefined}
-                aria-label={spoken}
+                aria-label={narrow ? spoken : undefined}
               />
             </Tooltip>
           );

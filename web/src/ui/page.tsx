@@ -1,6 +1,6 @@
 import { Box, Group, Stack, Text, Title } from "@mantine/core";
-import { type ReactNode, useEffect } from "react";
-import { markShown } from "@/lib/first-view";
+import type { ReactNode } from "react";
+import { useTitle } from "@/ui/use-title";
 
 /** Every page: one title, one sentence that says what it is for, one main action at the right. */
 export function Page(props: {
@@ -10,10 +10,7 @@ export function Page(props: {
   narrow?: boolean;
   children: ReactNode;
 }) {
-  useEffect(() => {
-    document.title = `${props.title} · Tunesmith`;
-    markShown();
-  }, [props.title]);
+  useTitle(props.title);
   return (
     <Box maw={props.narrow ? 960 : undefined} mx={props.narrow ? "auto" : undefined}>
       <Stack gap="lg">

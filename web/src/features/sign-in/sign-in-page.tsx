@@ -7,6 +7,7 @@ import { HowToGetALink } from "@/features/sign-in/how-to-get-a-link";
 import { KeyForm } from "@/features/sign-in/key-form";
 import { localPath } from "@/lib/local-path";
 import { ErrorState } from "@/ui/error-state";
+import { useTitle } from "@/ui/use-title";
 
 /** Signs in by the token behind # at once; without one it says how to get a link, or takes a key. */
 export function SignInPage() {
@@ -18,9 +19,7 @@ export function SignInPage() {
   const asked = useRef<string | null>(null);
   const { mutate } = byLink;
 
-  useEffect(() => {
-    document.title = "Sign in · Tunesmith";
-  }, []);
+  useTitle("Sign in");
 
   useEffect(() => {
     const token = hash.slice(1);

@@ -1,5 +1,4 @@
 import { Anchor, Box, Group, SimpleGrid, Stack, Text, Title } from "@mantine/core";
-import { useEffect } from "react";
 import { Link } from "react-router";
 import type { Job } from "@/api/generated";
 import { Actions } from "@/features/job/header/actions";
@@ -11,14 +10,13 @@ import { jobName } from "@/lib/job-words";
 import { Ago } from "@/ui/ago";
 import { CopyText } from "@/ui/copy-text";
 import { StateBadge } from "@/ui/state-badge";
+import { useTitle } from "@/ui/use-title";
 
 /** Who the job is, and the four answers: is it fine, when is it done, what will it cost, what next. */
 export function JobHeader(props: { job: Job; onTab: (tab: string) => void }) {
   const { job, onTab } = props;
   const name = jobName(job);
-  useEffect(() => {
-    document.title = `${name} · Tunesmith`;
-  }, [name]);
+  useTitle(name);
   return (
     <Stack gap="md">
       <Group justify="space-between" align="flex-start" gap="md">
