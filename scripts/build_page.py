@@ -44,7 +44,15 @@ def build() -> None:
     for_developers = os.environ.get("TUNESMITH_WEB") == "dev"
     if not _installed(for_developers) and (for_developers or not built):
         _say("Installing what the web page is built with ...")
-        _npm("ci", *([] if for_developers else ["--omit=dev"]), "--no-audit", "--no-fund", "--loglevel=error")
+        # Not `npm ci`: that fails where the registry has not the linter's builds for every other platform.
+        _npm(
+            "install",
+            "--no-save",
+            *([] if for_developers else ["--omit=dev"]),
+            "--no-audit",
+            "--no-fund",
+            "--loglevel=error",
+        )
     if built:
         return
     _say("Building the web page ...")

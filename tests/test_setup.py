@@ -165,12 +165,12 @@ def test_the_page_is_built_again_when_its_sources_change_and_only_then(
         build_page.build()
         return asked
 
-    assert asked_by_a_build() == ["ci", "run"]
+    assert asked_by_a_build() == ["install", "run"]
     assert asked_by_a_build() == []
     (tmp_path / "web/src/a.test.tsx").write_text("a test is no part of the page")
     assert asked_by_a_build() == []
     (tmp_path / "web/src/a.tsx").write_text("2")
-    assert asked_by_a_build() == ["ci", "run"]
+    assert asked_by_a_build() == ["install", "run"]
 
 
 def _script(name: str) -> ModuleType:
