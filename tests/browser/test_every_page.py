@@ -37,10 +37,11 @@ LOOKS = {
     "dark": {"viewport": {"width": 1280, "height": 860}, "color_scheme": "dark"},
     "phone": {"viewport": {"width": 390, "height": 844}, "color_scheme": "light", "has_touch": True, "is_mobile": True},
 }
+# In this order: a later step of the tune needs what an earlier one has chosen.
 PAGES = {
     "home": "/",
     "tune-goal": "/tune",
-    "tune-examples": "/tune?step=examples",
+    "tune-examples": "/tune?file={file}",
     "tune-model": "/tune?step=model",
     "tune-settings": "/tune?step=settings",
     "tune-review": "/tune?step=review",
@@ -62,14 +63,14 @@ PAGES = {
 
 @dataclass
 class Furnished:
-    """A server with jobs of all states, and the id of one of each."""
+    """A server with jobs of all states and a file, and the id of one of each."""
 
     url: str
     admin_key: str
-    jobs: dict[str, str]
+    ids: dict[str, str]
 
     def path(self, page: str) -> str:
-        return PAGES[page].format(**self.jobs)
+        return PAGES[page].format(**self.ids)
 
 
 @pytest.fixture(scope="module")
@@ -78,9 +79,9 @@ def furnished(built_page: None, postgres_url: str, tmp_path_factory: pytest.Temp
         seed(url, 120)
         with psycopg.connect(url) as connection:
             newest = "SELECT DISTINCT ON (status) status, id FROM jobs ORDER BY status, created_at DESC"
-            jobs = dict(connection.execute(newest).fetchall())
-        _upload(server.base_url, server.admin_key)
-        yield Furnished(server.base_url, server.admin_key, jobs)
+            ids = dict(connection.execute(newest).fetchall())
+        ids["file"] = _upload(server.base_url, server.admin_key)
+        yield Furnished(server.base_url, server.admin_key, ids)
 
 
 @pytest.fixture(scope="module", params=LOOKS)
@@ -142,7 +143,7 @@ def lighthouse(url: str, cookie: str, category: str) -> dict:
     return json.loads(done.stdout)
 
 
-def _upload(url: str, key: str) -> None:
+def _upload(url: str, key: str) -> str:
     rows = "".join(f"text number {i} about the weather,{'rain' if i % 3 else 'sun'}\n" for i in range(40))
     reply = httpx.post(
         f"{url}/v1/files",
@@ -151,6 +152,7 @@ def _upload(url: str, key: str) -> None:
         headers={"Authorization": f"Bearer {key}"},
     )
     assert reply.status_code == 200, reply.text
+    return reply.json()["id"]
 
 
 def _settle(page: Page) -> None:

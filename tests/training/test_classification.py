@@ -11,6 +11,7 @@ import pytest
 import torch
 from peft import PeftModel
 from safetensors.torch import load_file
+from tests.training.runs import SwitchAt, run, said
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from tunesmith.base_models.load import HEADS, load_classifier, load_tokenizer
@@ -19,49 +20,16 @@ from tunesmith.schemas.defaults import resolve
 from tunesmith.schemas.errors import RecordInvalid, SpecInvalid
 from tunesmith.schemas.models import BaseModelEntry, FolderSource
 from tunesmith.schemas.shape import Adaptation, Task
-from tunesmith.schemas.training import Hyperparameters, TrainingResult, TrainingSpec
+from tunesmith.schemas.training import Hyperparameters, TrainingSpec
 from tunesmith.training.adapters import prepare
 from tunesmith.training.base_model import Base, Form, Precision
-from tunesmith.training.progress import ProgressLog
-from tunesmith.training.run import run_job
-from tunesmith.training.stopping import Stopped, StopSwitch
+from tunesmith.training.stopping import Stopped
 
 MakeSpec = Callable[..., TrainingSpec]
 Lines = list[dict[str, Any]]
 ReadProgress = Callable[[Path], Lines]
 
 pytestmark = pytest.mark.training
-
-
-class SwitchAt(StopSwitch):
-    """Is asked to stop from its n-th look on, once the loop runs."""
-
-    def __init__(self, n: int) -> None:
-        self._looks = 0
-        self._n = n
-        super().__init__()
-
-    @property
-    def asked(self) -> bool:  # type: ignore[override]
-        self._looks += self._deferred
-        return self._looks >= self._n
-
-    @asked.setter
-    def asked(self, value: bool) -> None:
-        pass
-
-
-def run(spec: TrainingSpec, out: Path, switch: StopSwitch | None = None) -> TrainingResult:
-    out.mkdir()
-    log = ProgressLog(out / "progress.jsonl")
-    try:
-        return run_job(spec, out, log, switch or StopSwitch())
-    finally:
-        log.close()
-
-
-def said(progress: Lines) -> str:
-    return "\n".join(line["event"]["message"] for line in progress if line["type"] == "message")
 
 
 def test_a_classifier_gets_better_and_says_where(

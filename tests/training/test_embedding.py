@@ -12,53 +12,21 @@ import torch
 from peft import PeftModel
 from safetensors.torch import load_file
 from sentence_transformers import SentenceTransformer
+from tests.training.runs import SwitchAt, run, said
 
 from tunesmith.base_models.load import load_encoder
 from tunesmith.base_models.weights import check_folder
 from tunesmith.schemas.errors import SpecInvalid
 from tunesmith.schemas.models import BaseModelEntry, FolderSource
-from tunesmith.schemas.training import TrainingResult, TrainingSpec
+from tunesmith.schemas.training import TrainingSpec
 from tunesmith.training.pooling import Encoder
-from tunesmith.training.progress import ProgressLog
-from tunesmith.training.run import run_job
-from tunesmith.training.stopping import Stopped, StopSwitch
+from tunesmith.training.stopping import Stopped
 
 MakeSpec = Callable[..., TrainingSpec]
 Lines = list[dict[str, Any]]
 ReadProgress = Callable[[Path], Lines]
 
 pytestmark = pytest.mark.training
-
-
-class SwitchAt(StopSwitch):
-    """Is asked to stop from its n-th look on, once the loop runs."""
-
-    def __init__(self, n: int) -> None:
-        self._looks = 0
-        self._n = n
-        super().__init__()
-
-    @property
-    def asked(self) -> bool:  # type: ignore[override]
-        self._looks += self._deferred
-        return self._looks >= self._n
-
-    @asked.setter
-    def asked(self, value: bool) -> None:
-        pass
-
-
-def run(spec: TrainingSpec, out: Path, switch: StopSwitch | None = None) -> TrainingResult:
-    out.mkdir()
-    log = ProgressLog(out / "progress.jsonl")
-    try:
-        return run_job(spec, out, log, switch or StopSwitch())
-    finally:
-        log.close()
-
-
-def said(progress: Lines) -> str:
-    return "\n".join(line["event"]["message"] for line in progress if line["type"] == "message")
 
 
 def test_pairs_find_each_other_and_the_folder_is_one_of_sentence_transformers(

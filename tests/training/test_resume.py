@@ -8,43 +8,15 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
+from tests.training.runs import SwitchAt, run
 
 from tunesmith.base_models.weights import HEAD_BYTES, check_file
 from tunesmith.schemas.errors import Internal
-from tunesmith.schemas.training import InputFile, TrainingResult, TrainingSpec
+from tunesmith.schemas.training import InputFile, TrainingSpec
 from tunesmith.training import finetune
-from tunesmith.training.progress import ProgressLog
-from tunesmith.training.run import run_job
-from tunesmith.training.stopping import Stopped, StopSwitch
+from tunesmith.training.stopping import Stopped
 
 MakeSpec = Callable[..., TrainingSpec]
-
-
-class SwitchAt(StopSwitch):
-    """Is asked to stop from its n-th look on. The loop looks after each micro-batch and at each step's end."""
-
-    def __init__(self, n: int) -> None:
-        self._looks = 0
-        self._n = n
-        super().__init__()
-
-    @property
-    def asked(self) -> bool:  # type: ignore[override]
-        self._looks += self._deferred
-        return self._looks >= self._n
-
-    @asked.setter
-    def asked(self, value: bool) -> None:
-        pass
-
-
-def run(spec: TrainingSpec, out: Path, switch: StopSwitch | None = None) -> TrainingResult:
-    out.mkdir(exist_ok=True)
-    log = ProgressLog(out / "progress.jsonl")
-    try:
-        return run_job(spec, out, log, switch or StopSwitch())
-    finally:
-        log.close()
 
 
 def curve(*outs: Path) -> dict[int, float]:

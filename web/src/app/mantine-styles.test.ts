@@ -5,7 +5,7 @@ import { expect, it } from "vitest";
 // Half of the library's styles are of components that the page has not; the first view should not carry them.
 
 const CORE = join(__dirname, "../../node_modules/@mantine/core");
-const COMPONENTS = join(CORE, "esm/components");
+const FOLDERS = [join(CORE, "esm/components"), join(CORE, "esm/utils")];
 const OTHER_PACKAGES = ["notifications", "modals", "spotlight", "dropzone"];
 const ALWAYS = ["baseline", "default-css-variables", "global"];
 const OURS = join(__dirname, "..");
@@ -29,10 +29,10 @@ function components(): Set<string> {
   const waiting = files.flatMap((path) => imported(readFileSync(path, "utf8")));
   for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
     const folder = folderOf(name);
-    if (folder === null || found.has(folder)) continue;
-    found.add(folder);
-    for (const path of filesOf(join(COMPONENTS, folder), /\.mjs$/)) {
-      for (const match of readFileSync(path, "utf8").matchAll(/from "(?:\.\.\/)+([A-Z]\w+)\//g)) {
+    if (folder === undefined || found.has(name)) continue;
+    found.add(name);
+    for (const path of filesOf(folder, /\.mjs$/)) {
+      for (const match of readFileSync(path, "utf8").matchAll(/from "(?:\.\.\/)+(?:utils\/)?([A-Z]\w+)\//g)) {
         if (match[1]) waiting.push(match[1]);
       }
     }
@@ -46,9 +46,9 @@ function imported(text: string): string[] {
   return lists.flatMap((match) => (match[1] ?? "").split(",")).map((part) => part.trim());
 }
 
-/** Folder of a component: `Table.Th` and `Menu` are folders of their own name, `SimpleGrid` too. */
-function folderOf(name: string): string | null {
-  return existsSync(join(COMPONENTS, name)) ? name : null;
+/** Where a component lies; undefined for what is none. */
+function folderOf(name: string): string | undefined {
+  return FOLDERS.map((folder) => join(folder, name)).find((folder) => existsSync(folder));
 }
 
 function hasStyles(name: string): boolean {
