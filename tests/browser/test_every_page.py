@@ -159,6 +159,7 @@ def _settle(page: Page) -> None:
     """Until what is loaded is there: nothing says that it is loading, and fonts have come."""
     page.wait_for_selector("h1, [role=alert]")
     page.locator("[role=status][aria-label^=Loading]").first.wait_for(state="detached")
+    page.locator(".mantine-Skeleton-root[data-visible]").first.wait_for(state="detached")
     page.evaluate("document.fonts.ready")
     page.wait_for_timeout(150)  # a transition of Mantine's ends; nothing is judged by it
 

@@ -32,6 +32,9 @@ function components(): Set<string> {
     if (folder === undefined || found.has(name)) continue;
     found.add(name);
     for (const path of filesOf(folder, /\.mjs$/)) {
+      // A component's parts, such as Radio.Card, have files of styles of their own.
+      const part = /(\w+)\.module\.mjs$/.exec(path)?.[1];
+      if (part) found.add(part);
       for (const match of readFileSync(path, "utf8").matchAll(/from "(?:\.\.\/)+(?:utils\/)?([A-Z]\w+)\//g)) {
         if (match[1]) waiting.push(match[1]);
       }
