@@ -94,7 +94,7 @@ def test_a_jobs_state_changes_in_its_row_without_loading_again(window: Signed, f
     page.evaluate("window.stillHere = true")
     floor.start(job_id)
     expect(row(page, "Kinases")).to_contain_text("Running")
-    expect(page.get_by_role("link", name="Jobs, 1 running")).to_be_visible()
+    expect(page.get_by_role("link", name="Jobs 1 running")).to_be_visible()
     floor.report(job_id, step=30, total=60)
     expect(row(page, "Kinases")).to_contain_text("50")
     floor.cancel(job_id)
@@ -109,8 +109,8 @@ def test_the_end_of_a_run_is_told_once_and_kept_in_the_bell(window: Signed, floo
     window.open("/settings")
     other = page.context.new_page()  # a second tab of the same browser
     other.goto(window.url + "/jobs")
-    expect(other.get_by_role("link", name="Jobs, 1 running")).to_be_visible()
-    expect(page.get_by_role("link", name="Jobs, 1 running")).to_be_visible()
+    expect(other.get_by_role("link", name="Jobs 1 running")).to_be_visible()
+    expect(page.get_by_role("link", name="Jobs 1 running")).to_be_visible()
     message = "Line 3 <img src=x onerror=alert(1)> is empty."
     floor.fail(job_id, message)
     for tab in (page, other):

@@ -38,7 +38,7 @@ async def test_a_public_host_is_served_and_on_all_addresses_any_address_is(make_
 
 
 async def test_every_answer_carries_openais_and_the_security_headers(server):
-    for path, status in (("/v1/keys", 200), ("/nowhere", 404), ("/health", 200)):
+    for path, status in (("/v1/keys", 200), ("/v1/nowhere", 404), ("/health", 200)):
         reply = await server.http.get(path, headers=server.bearer())
         assert reply.status_code == status
         assert reply.headers["x-request-id"].startswith("req_")
@@ -251,7 +251,7 @@ async def test_the_description_is_open_and_gives_every_operation_its_errors_and_
             assert operation.get("description"), f"{path} has no docstring"
     assert len(names) == len(set(names)), sorted(n for n in names if names.count(n) > 1)
     assert all(name == name.lower() and name.isidentifier() for name in names)
-    assert described["paths"]["/v1/keys"]["post"]["security"] == [{"key": []}]
+    assert described["paths"]["/v1/keys"]["post"]["security"] == [{"key": []}, {"session": []}]
     assert "security" not in described["paths"]["/health"]["get"]
 
 

@@ -106,6 +106,7 @@ async def test_an_engine_is_told_the_base_and_the_files(remote, trained):
 
     from tunesmith.schemas.accounts import KeyKind
     from tunesmith.server.accounts import auth
+    from tunesmith.server.db import driver
     from tunesmith.server.models import service
     from tunesmith.server.storage import links
 
@@ -113,7 +114,7 @@ async def test_an_engine_is_told_the_base_and_the_files(remote, trained):
     sign = partial(links.sign, state.secrets["link"], life_s=60)
     name = trained["fine_tuned_model"]
     async with state.db.session() as session:
-        caller = await auth.authenticate(session, remote.key, frozenset({KeyKind.USER}))
+        caller = await auth.authenticate_on(await driver(session), remote.key, frozenset({KeyKind.USER}))
         for there in (name, f"{name}:ckpt-step-1"):
             served = await service.served(session, caller, state.catalog, there, sign)
             assert (served.name, served.base.key, served.adaptation) == (there, "protein-mini", "lora")
