@@ -134,7 +134,7 @@ def lighthouse(url: str, cookie: str, category: str) -> dict:
         [
             str(ROOT / "scripts/npm"), "exec", "--", "lighthouse", url, "--output=json", "--quiet",
             f"--only-categories={category}", f"--extra-headers={json.dumps({'Cookie': cookie})}",
-            f"--chrome-flags={' '.join(['--headless', *FLAGS])}", "--max-wait-for-load=20000",
+            f"--chrome-flags={' '.join(['--headless', *FLAGS])}", "--max-wait-for-load=4000",
         ],
         env={**os.environ, "CHROME_PATH": system_chromium(), "VENV": str(Path(sys.executable).parents[1])},
         capture_output=True, text=True, check=False, timeout=120,

@@ -1,5 +1,4 @@
 import { List, Stack, Text } from "@mantine/core";
-import { modals } from "@mantine/modals";
 import { notifications } from "@mantine/notifications";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useMemo } from "react";
@@ -9,6 +8,7 @@ import { cancelJobs, pauseJob, resumeJob, updateJob } from "@/api/jobs";
 import { whatIsLost } from "@/features/jobs/losses";
 import { counted } from "@/lib/format";
 import { jobName, may } from "@/lib/job-words";
+import { askFirst } from "@/ui/ask-first";
 
 export type JobActions = {
   cancel: (jobs: Job[], done?: () => void) => void;
@@ -62,7 +62,7 @@ export function useJobActions(): JobActions {
 function askBeforeCancelling(jobs: Job[], onConfirm: () => void): void {
   const first = jobs[0];
   const what = jobs.length === 1 && first ? jobName(first) : counted(jobs.length, "job");
-  modals.openConfirmModal({
+  askFirst({
     title: `Cancel ${what}?`,
     children: (
       <Stack gap="xs">

@@ -1,6 +1,5 @@
 import { ActionIcon, Button, Group, Menu, Text, Tooltip } from "@mantine/core";
 import { useClipboard, useDisclosure } from "@mantine/hooks";
-import { modals } from "@mantine/modals";
 import { notifications } from "@mantine/notifications";
 import {
   IconArrowUp,
@@ -19,6 +18,7 @@ import type { Job, JobUpdate, Priority } from "@/api/generated";
 import { type JobAction, useJobAction, useJobUpdate } from "@/api/job";
 import { RenameDialog } from "@/features/job/header/rename-dialog";
 import { jobName, may } from "@/lib/job-words";
+import { askFirst } from "@/ui/ask-first";
 
 const PRIORITIES: { value: Priority; label: string }[] = [
   { value: "high", label: "High: before the others" },
@@ -149,7 +149,7 @@ export function Actions(props: { job: Job; onCompare: () => void }) {
 const DONE: Record<JobAction, string> = { pause: "paused", resume: "resumed", cancel: "cancelled" };
 
 function confirmCancel(job: Job, onConfirm: () => void): void {
-  modals.openConfirmModal({
+  askFirst({
     title: `Cancel ${jobName(job)}?`,
     children: (
       <Text size="sm">

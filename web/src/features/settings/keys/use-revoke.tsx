@@ -1,5 +1,4 @@
 import { Stack, Text } from "@mantine/core";
-import { modals } from "@mantine/modals";
 import { notifications } from "@mantine/notifications";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { revokeKey } from "@/api/accounts";
@@ -7,12 +6,13 @@ import { messageOf } from "@/api/error";
 import type { ApiKey } from "@/api/generated";
 import { whatStops } from "@/features/settings/keys/key-words";
 import { Ago } from "@/ui/ago";
+import { askFirst } from "@/ui/ask-first";
 
 /** Asks before a key is revoked, saying what will stop. */
 export function useRevoke(): (key: ApiKey) => void {
   const { mutate } = useMutation(revokeKey(useQueryClient()));
   return (key) =>
-    modals.openConfirmModal({
+    askFirst({
       title: `Revoke ${key.name}?`,
       children: (
         <Stack gap="xs">

@@ -48,7 +48,7 @@ function HowToConnect() {
     <Stack gap="xs">
       <Text size="sm">
         On this machine, <code>tunesmith up</code> starts one with the server. On another, make a worker key under{" "}
-        <Anchor component={Link} to="/settings/keys" size="sm">
+        <Anchor component={Link} to="/settings/keys" size="sm" underline="always">
           Settings
         </Anchor>
         , and run there:
