@@ -51,6 +51,8 @@ def test_a_file_becomes_a_job_in_three_steps(window: Signed, live_server):
     page.get_by_role("button", name="Start training").click()
 
     page.wait_for_url(re.compile(r"/jobs/ftjob-"))
+    expect(page.get_by_text("Is it fine?")).to_be_visible()  # and stays: the draft that ends does not lead back
+    expect(page).to_have_url(re.compile(r"/jobs/ftjob-"))
     (job,) = jobs(live_server)
     assert page.url.endswith(job["id"])
     assert (job["name"], job["method"]["supervised"]["hyperparameters"]["n_epochs"]) == ("Lysozymes, thorough", 12)

@@ -1,5 +1,6 @@
 import { Card, Grid, Stack, Text } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useEffect, useRef } from "react";
 import { useNavigate } from "react-router";
 import { catalogQuery } from "@/api/models";
 import { startJob } from "@/api/new-job";
@@ -69,13 +70,21 @@ function useStart(draft: Draft) {
   const client = useQueryClient();
   const navigate = useNavigate();
   const { reset } = useDraft();
+  const started = useRef(false);
+  // Not before this page is left: without a draft it would show its first step, and not the job.
+  useEffect(
+    () => () => {
+      if (started.current) reset();
+    },
+    [reset],
+  );
   const { onSuccess, ...options } = startJob(client);
   const mutation = useMutation({
     ...options,
-    onSuccess: async (job) => {
+    onSuccess: (job) => {
       onSuccess(job);
-      await navigate(`/jobs/${job.id}`);
-      reset();
+      started.current = true;
+      void navigate(`/jobs/${job.id}`);
     },
     onError: (error) => {
       const place = placeOf(error);
