@@ -1,10 +1,10 @@
-import { Box, Button, Collapse, Stack, Table, Text } from "@mantine/core";
+import { Box, Collapse, Stack, Table, Text } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
-import { IconChevronDown, IconChevronUp } from "@tabler/icons-react";
 import { size } from "@/features/tune/model/model-words";
 import type { Offer } from "@/features/tune/model/offers";
 import type { Fits } from "@/features/tune/model/use-fits";
 import { bytes, count, duration } from "@/lib/format";
+import { FoldButton } from "@/ui/fold-button";
 
 /** The figures of all offered models side by side, folded until somebody wants them. */
 export function CompareModels(props: { offers: Offer[]; told: Fits }) {
@@ -12,15 +12,7 @@ export function CompareModels(props: { offers: Offer[]; told: Fits }) {
   if (props.offers.length < 2) return null;
   return (
     <div>
-      <Button
-        variant="subtle"
-        color="gray"
-        onClick={toggle}
-        aria-expanded={open}
-        rightSection={open ? <IconChevronUp size={16} /> : <IconChevronDown size={16} />}
-      >
-        Compare in detail
-      </Button>
+      <FoldButton label="Compare in detail" open={open} onToggle={toggle} />
       <Collapse expanded={open}>
         <Box visibleFrom="sm">
           <Table mt="xs" fz="sm">

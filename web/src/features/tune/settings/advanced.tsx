@@ -1,11 +1,11 @@
-import { Anchor, Button, Collapse, Group, SimpleGrid, Stack, Text, Title } from "@mantine/core";
+import { Anchor, Collapse, Group, SimpleGrid, Stack, Text, Title } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
-import { IconChevronDown, IconChevronUp } from "@tabler/icons-react";
 import type { JobEstimate, ResolvedHyperparameters } from "@/api/generated";
 import { type Draft, type Setting, taskOf } from "@/features/tune/draft";
 import { FieldRow } from "@/features/tune/settings/field-row";
 import { concerns, type Field, GROUPS, HYPERPARAMETERS, JOB_FIELDS, LABELS } from "@/features/tune/settings/fields";
 import { counted } from "@/lib/format";
+import { FoldButton } from "@/ui/fold-button";
 
 /** Everything the trainer takes, in groups, folded; each with what holds now and why. */
 export function Advanced(props: {
@@ -22,15 +22,7 @@ export function Advanced(props: {
   return (
     <Stack gap="sm">
       <Group justify="space-between">
-        <Button
-          variant="subtle"
-          color="gray"
-          onClick={toggle}
-          aria-expanded={open || refused}
-          rightSection={open ? <IconChevronUp size={16} /> : <IconChevronDown size={16} />}
-        >
-          Advanced
-        </Button>
+        <FoldButton label="Advanced" open={open || refused} onToggle={toggle} />
         {names.length || draft.seed !== null ? (
           <Group gap="xs">
             <Text size="sm" c="dimmed">

@@ -1,10 +1,11 @@
 import { Button, Code, Collapse, CopyButton, Group, Stack } from "@mantine/core";
 import { useDebouncedValue, useDisclosure } from "@mantine/hooks";
-import { IconCheck, IconChevronDown, IconChevronUp, IconCopy } from "@tabler/icons-react";
+import { IconCheck, IconCopy } from "@tabler/icons-react";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import type { JobCreate } from "@/api/generated";
 import { scriptQuery } from "@/api/new-job";
 import { type Draft, jobOf } from "@/features/tune/draft";
+import { FoldButton } from "@/ui/fold-button";
 import { Loaded } from "@/ui/loaded";
 
 /** The settings as `tunesmith train --file` takes them, to read and to copy. */
@@ -13,15 +14,7 @@ export function YamlView(props: { draft: Draft }) {
   const job = jobOf(props.draft);
   return (
     <div>
-      <Button
-        variant="subtle"
-        color="gray"
-        onClick={toggle}
-        aria-expanded={open}
-        rightSection={open ? <IconChevronUp size={16} /> : <IconChevronDown size={16} />}
-      >
-        As YAML
-      </Button>
+      <FoldButton label="As YAML" open={open} onToggle={toggle} />
       <Collapse expanded={open}>{open && job ? <Yaml job={job} /> : null}</Collapse>
     </div>
   );
